@@ -1,0 +1,39 @@
+"""The events that services exchange: versioned, frozen, in Pydantic alone.
+
+A published class never changes meaning. A field may be added with a default; anything else is a
+new class with the next version in its wire name.
+"""
+
+from common.contracts.auth import (
+    AccountRegistered,
+    EmailVerificationRequested,
+    KnownAddressRegistered,
+)
+from common.contracts.base import Envelope, Event
+from common.contracts.posts import PostDeleted, PostPublished
+from common.contracts.users import ProfileChanged, UserFollowed, UserUnfollowed
+
+EVENTS: tuple[type[Event], ...] = (
+    AccountRegistered,
+    EmailVerificationRequested,
+    KnownAddressRegistered,
+    PostDeleted,
+    PostPublished,
+    ProfileChanged,
+    UserFollowed,
+    UserUnfollowed,
+)
+
+__all__ = [
+    "EVENTS",
+    "AccountRegistered",
+    "EmailVerificationRequested",
+    "Envelope",
+    "Event",
+    "KnownAddressRegistered",
+    "PostDeleted",
+    "PostPublished",
+    "ProfileChanged",
+    "UserFollowed",
+    "UserUnfollowed",
+]

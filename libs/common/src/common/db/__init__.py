@@ -1,0 +1,6 @@
+"""PostgreSQL: the engine, transactions, the declarative base, migrations and provisioning."""
+
+from common.db.base import Base, Timestamps
+from common.db.engine import Database, open_database
+
+__all__ = ["Base", "Database", "Timestamps", "open_database"]

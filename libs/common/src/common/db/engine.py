@@ -1,0 +1,118 @@
+"""Engines and transactions. Only `Database.transaction` opens and commits; nothing else does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from common.errors import Unavailable
+from common.settings import DatabaseSettings
+
+
+class DatabaseUnavailable(Unavailable):
+    code = "common.database_unavailable"
+    message = "The database does not answer."
+
+
+# SQLSTATE classes that say nothing about the data: connection, resources, operator intervention,
+# serialisation and deadlock (PostgreSQL documentation, appendix A).
+_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the same work may succeed later without any change to code or data."""
+    if isinstance(error, PoolTimeoutError | InterfaceError | OperationalError | OSError):
+        return True
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        state = getattr(error, "sqlstate", None)
+        return state is None or state.startswith(_TRANSIENT_CLASSES)
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        return error.connection_invalidated or (state or "").startswith(_TRANSIENT_CLASSES)
+    return False
+
+
+def asyncpg_url(url: str) -> str:
+    """Return the URL with the scheme that SQLAlchemy wants for asyncpg."""
+    return urlunsplit(urlsplit(url)._replace(scheme="postgresql+asyncpg"))
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One service's database: `transaction` for work, `reads` for hot one-statement reads."""
+
+    engine: AsyncEngine
+    read_engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Open a session and commit it at the end; an exception rolls it back.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL or the pool did not answer; nothing is known to be done.
+        """
+        with translated_errors():
+            async with self.sessions.begin() as session:
+                yield session
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[AsyncConnection]:
+        """Open an AUTOCOMMIT connection for statements that need no common snapshot.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL or the pool did not answer.
+        """
+        with translated_errors():
+            async with self.read_engine.connect() as connection:
+                yield connection
+
+    async def ping(self, deadline_seconds: float = 2.0) -> None:
+        """Raise DatabaseUnavailable unless PostgreSQL answers within the deadline."""
+        with translated_errors():
+            async with asyncio.timeout(deadline_seconds), self.read_engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+
+class translated_errors:  # noqa: N801 — it reads as a statement, like contextlib's own.
+    """Context manager that turns transient database errors into DatabaseUnavailable."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None and (is_transient(error) or isinstance(error, TimeoutError)):
+            raise DatabaseUnavailable from error
+
+
+@asynccontextmanager
+async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+    """Open the pools of one process and close them at the end. Connects lazily."""
+    engine = create_async_engine(
+        asyncpg_url(settings.database_url.get_secret_value()),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        pool_pre_ping=False,
+        # A connection that a restart broke fails once; the pool then drops all of its age.
+        connect_args={"timeout": 3, "command_timeout": 10},
+    )
+    read_engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    try:
+        yield Database(engine, read_engine, sessions)
+    finally:
+        await engine.dispose()

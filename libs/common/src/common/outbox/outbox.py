@@ -1,0 +1,42 @@
+"""The outbox of a transaction: an event commits with the fact that it reports, or not at all."""
+
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.contracts import Event
+from common.ids import new_id
+from common.outbox.tables import OutboxRow
+from common.trace import current_headers
+
+
+class Outbox:
+    """Adds events to the transaction of `session`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, event: Event, *, key: UUID | str) -> UUID:
+        """Write the event's row; the relay publishes it after the commit.
+
+        Args:
+            event: The fact.
+            key: The aggregate whose events stay in order: its row must be locked by now, which the
+                flush ensures for what the session has pending.
+
+        Returns:
+            The event's id, from which consumers derive the ids of what they make of it.
+        """
+        await self._session.flush()
+        event_id = new_id()
+        await self._session.execute(
+            insert(OutboxRow).values(
+                event_id=event_id,
+                type=event.wire_name,
+                key=str(key),
+                payload=event.model_dump(mode="json"),
+                headers=current_headers(),
+            )
+        )
+        return event_id

@@ -1,0 +1,64 @@
+"""Fragments that services compose into their one frozen Settings class.
+
+Nothing here reads the environment at import: a process module builds Settings and passes it down.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Peer(BaseModel):
+    """Another service: where it answers and the key its internal tokens are signed with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str = Field(description="Base URL of the service inside the platform.")
+    public_key: str = Field(description="PEM of the EC P-256 key that verifies its tokens.")
+
+
+class LogSettings(BaseSettings):
+    log_format: Literal["json", "console"] = Field("json", description="Shape of the log lines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
+
+
+class HttpSettings(BaseSettings):
+    host: str = Field("127.0.0.1", description="Address this process's HTTP server binds to.")
+    port: int = Field(8000, description="Port this process's HTTP server binds to.")
+    cors_origins: list[str] = Field([], description="Origins that browsers may call from.")
+    body_limit_bytes: int = Field(1_048_576, description="Largest accepted request body.")
+    request_timeout_seconds: float = Field(
+        10.0, description="Deadline of a request, also for the calls it makes."
+    )
+    shutdown_grace_seconds: int = Field(10, description="Time for open requests at shutdown.")
+
+
+class DatabaseSettings(BaseSettings):
+    database_url: SecretStr = Field(description="PostgreSQL URL of the role with DML only.")
+    database_pool_size: int = Field(10, description="Connections that a process keeps at most.")
+    database_pool_timeout_seconds: float = Field(
+        5.0, description="How long a request waits for a free connection."
+    )
+
+
+class StreamSettings(BaseSettings):
+    streams_url: SecretStr = Field(description="Redis URL of the event streams.")
+
+
+class TokenSettings(BaseSettings):
+    token_issuer: str = Field(description="The `iss` of access tokens: the public base URL.")
+    token_audience: str = Field("colonnade", description="The `aud` of access tokens.")
+    jwks_refresh_seconds: float = Field(60.0, description="How often auth's keys are read again.")
+    internal_private_key: SecretStr = Field(
+        description="PEM (EC P-256) that signs this service's internal tokens."
+    )
+    peers: dict[str, Peer] = Field(description="Every service of the platform, itself included.")
+
+
+class ServiceSettings(LogSettings, HttpSettings, DatabaseSettings, StreamSettings, TokenSettings):
+    """What every service needs. A service adds its own fields and the prefix of its variables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")

@@ -1,0 +1,114 @@
+"""Where a consumer's events come from: the stream when it has them, else the producer's log."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from common.contracts import Envelope
+from common.http.client import PeerClient
+from common.outbox.place import EMPTY, Place, stream_key
+
+BATCH: Final = 500
+
+_envelopes = TypeAdapter(list[Envelope])
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A page of the producer's log and the position its first event must have."""
+
+    resume_at: int
+    events: list[Envelope]
+
+
+class Stream:
+    """The fast path: a producer's Redis stream. It may lack, repeat or invent entries."""
+
+    def __init__(self, producer: str, streams: Redis) -> None:
+        self._key = stream_key(producer)
+        self._streams = streams
+
+    async def read(self, after: Place, *, block_seconds: float) -> list[Envelope]:
+        """Wait for entries after `after`; what is not an event is left out, which makes a gap.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        answer: Any = await self._streams.xread(
+            {self._key: str(after)}, count=BATCH, block=int(block_seconds * 1000)
+        )
+        return [event for entry in _entries(answer) if (event := _parse(*entry))]
+
+    async def top(self) -> Place:
+        """Return the last id that the stream gave out; EMPTY when there is none.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        try:
+            info: Any = await self._streams.xinfo_stream(self._key)
+        except ResponseError:
+            return EMPTY
+        return Place.parse(_text(info["last-generated-id"])) or EMPTY
+
+
+class Log:
+    """The sure path: the producer's own log by HTTP."""
+
+    def __init__(self, consumer: str, peer: PeerClient) -> None:
+        self._consumer = consumer
+        self._peer = peer
+
+    async def read(self, after: Place, *, wait_seconds: int) -> Replay:
+        """Read events after `after`, waiting for the first up to `wait_seconds`.
+
+        Raises:
+            Unavailable: The producer does not answer.
+        """
+        response = await self._peer.get(
+            "/internal/events",
+            params={
+                "consumer": self._consumer,
+                "epoch": after.epoch,
+                "after": after.position,
+                "limit": BATCH,
+                "wait": wait_seconds,
+            },
+            timeout_seconds=wait_seconds + 5,
+        )
+        body = response.json()
+        return Replay(body["resume_at"], _envelopes.validate_python(body["events"]))
+
+
+def _entries(answer: Any) -> list[tuple[str, dict[Any, Any]]]:
+    """Flatten XREAD's answer of one stream, which RESP2 gives as pairs and RESP3 as a mapping."""
+    streams = answer.values() if isinstance(answer, dict) else [s[1] for s in answer or []]
+    entries: list[tuple[str, dict[Any, Any]]] = []
+    for stream in streams:
+        batches = (
+            stream
+            if stream
+            and isinstance(stream[0], list)
+            and stream[0]
+            and isinstance(stream[0][0], list | tuple)
+            else [stream]
+        )
+        entries += [(_text(entry_id), fields) for batch in batches for entry_id, fields in batch]
+    return entries
+
+
+def _parse(entry_id: str, fields: dict[Any, Any]) -> Envelope | None:
+    """Read an entry; None for one that no relay wrote or whose id does not match its content."""
+    data = fields.get(b"event") or fields.get("event")
+    try:
+        event = Envelope.model_validate_json(data or b"")
+    except ValueError:
+        return None
+    return event if entry_id == f"{event.epoch}-{event.position}" else None
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
