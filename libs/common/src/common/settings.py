@@ -8,6 +8,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# OWASP REST security cheat sheet; an API answers data, which no page may frame or run.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=31536000",
+    "Cache-Control": "no-store",
+}
+
 
 class Peer(BaseModel):
     """Another service: where it answers and the key its internal tokens are signed with."""
@@ -29,6 +40,9 @@ class HttpSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address this process's HTTP server binds to.")
     port: int = Field(8000, description="Port this process's HTTP server binds to.")
     cors_origins: list[str] = Field([], description="Origins that browsers may call from.")
+    security_headers: dict[str, str] = Field(
+        SECURITY_HEADERS, description="Headers of every answer that does not set them itself."
+    )
     body_limit_bytes: int = Field(1_048_576, description="Largest accepted request body.")
     request_timeout_seconds: float = Field(
         10.0, description="Deadline of a request, also for the calls it makes."
@@ -51,6 +65,9 @@ class StreamSettings(BaseSettings):
 class TokenSettings(BaseSettings):
     token_issuer: str = Field(description="The `iss` of access tokens: the public base URL.")
     token_audience: str = Field("colonnade", description="The `aud` of access tokens.")
+    token_keys_peer: str = Field(
+        "auth", description="The peer that signs access tokens and publishes their keys."
+    )
     jwks_refresh_seconds: float = Field(60.0, description="How often auth's keys are read again.")
     internal_private_key: SecretStr = Field(
         description="PEM (EC P-256) that signs this service's internal tokens."

@@ -1,0 +1,136 @@
+"""The app factory: every service is the same app around its own routers and resources."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from common import logs
+from common.http import docs, platform_routes, problem
+from common.http.input_guard import InputGuard
+from common.http.middleware import RequestContext
+from common.http.openapi import public_document, rendered
+from common.jwks import refresh_keys
+from common.platform import HasPlatform
+from common.settings import HttpSettings, ServiceSettings
+
+_EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
+# Longer than the gateway keeps idle connections (90 s), so that it is the one to close them.
+_KEEP_ALIVE_SECONDS = 120
+
+
+def build_app[S: ServiceSettings, R: HasPlatform](
+    *,
+    service: str,
+    settings: S,
+    open_resources: Callable[[S], AbstractAsyncContextManager[R]],
+    routers: Sequence[APIRouter],
+    background: Sequence[Callable[[R], Awaitable[None]]] = (),
+) -> FastAPI:
+    """Return the app of a service; building it opens nothing.
+
+    Args:
+        service: Its name, also in `/api/v1/<service>/openapi.json`.
+        settings: Its settings.
+        open_resources: Opened when the app starts, into `app.state.resources`.
+        routers: Its routes.
+        background: Run beside the requests with the resources; they never return.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
+            app.state.resources = resources
+            running = [
+                tasks.create_task(_run(work, resources))
+                for work in (*background, *_platform_work(resources))
+            ]
+            yield
+            for task in running:
+                task.cancel()
+
+    app = FastAPI(
+        title=f"Colonnade {service}",
+        version="1",
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=_middleware(settings),
+        generate_unique_id_function=_function_name,
+    )
+    app.state.service = service
+    problem.install(app)
+    for router in (*routers, platform_routes.router, docs.router):
+        app.include_router(router)
+    _serve_document(app, service)
+    return app
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve the app in this process until it is told to end; open requests are finished first."""
+    logs.configure(settings, app.state.service)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+    )
+
+
+async def _run[R](work: Callable[[R], Awaitable[None]], resources: R) -> None:
+    await work(resources)
+
+
+def _platform_work(resources: HasPlatform) -> list[Callable[[Any], Awaitable[None]]]:
+    """Return the background work of common; the service that signs the tokens knows its keys."""
+    platform = resources.platform
+    if platform.service == platform.settings.token_keys_peer:
+        return []
+    return [lambda held: refresh_keys(held.platform)]
+
+
+def _middleware(settings: HttpSettings) -> list[Middleware]:
+    """Return what surrounds the routes, outermost first."""
+    return [
+        Middleware(
+            RequestContext,
+            security_headers=settings.security_headers,
+            timeout_seconds=settings.request_timeout_seconds,
+        ),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED,
+        ),
+        Middleware(InputGuard, limit_bytes=settings.body_limit_bytes),
+    ]
+
+
+def _function_name(route: APIRoute) -> str:
+    return route.name
+
+
+def _serve_document(app: FastAPI, service: str) -> None:
+    @app.get(docs.document_path(service), include_in_schema=False)
+    async def get_openapi_document() -> Response:
+        if not hasattr(app.state, "document"):
+            app.state.document = rendered(public_document(app)).encode()
+        return Response(app.state.document, media_type="application/json")

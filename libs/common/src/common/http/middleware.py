@@ -1,0 +1,125 @@
+"""What surrounds every request: its trace, its deadline, its log line, its metrics, its headers.
+
+Pure ASGI. No header of a client says who it is: identity comes from verified tokens alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.deadline import within
+from common.http.client import DEADLINE
+from common.http.metrics import observe, route_template
+from common.http.problem import problem_response, unexpected_response
+from common.trace import REQUEST_ID, TRACEPARENT, bind, request_id
+
+log = structlog.get_logger()
+
+# Probes and scrapes come every few seconds; their lines would bury the others.
+_UNLOGGED = ("/healthz", "/readyz", "/metrics")
+_INTERNAL = "/internal/"
+_LONGEST_INTERNAL_SECONDS = 60.0
+
+
+class _Answer:
+    """The answer of one request on its way out: completed headers, status, and whether it began."""
+
+    def __init__(self, send: Send, headers: Mapping[str, str], timer: asyncio.Timeout) -> None:
+        self.status = 500
+        self.started = False
+        self._send = send
+        self._headers = headers
+        self._timer: asyncio.Timeout | None = timer
+
+    def no_deadline(self) -> None:
+        """Send what follows whatever time it takes; the deadline has done its work."""
+        self._timer = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            self.status = message["status"]
+            # What is being sent is not cut: a stream may outlive the deadline of its start.
+            if self._timer is not None:
+                self._timer.reschedule(None)
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            headers[REQUEST_ID] = request_id() or ""
+        await self._send(message)
+
+
+class RequestContext:
+    """Binds the trace and the deadline, answers what nothing else answered, logs and counts.
+
+    Args:
+        app: What is surrounded.
+        security_headers: Set on every answer that lacks them.
+        timeout_seconds: Deadline until the answer starts.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, security_headers: Mapping[str, str], timeout_seconds: float
+    ) -> None:
+        self._app = app
+        self._headers = security_headers
+        self._timeout = timeout_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        started = time.perf_counter()
+        incoming = {name: headers.get(name, "") for name in (REQUEST_ID, TRACEPARENT)}
+        with bind(incoming), within(seconds := self._seconds(scope, headers)):
+            timer = asyncio.timeout(seconds)
+            answer = _Answer(send, self._headers, timer)
+            try:
+                await self._answer(scope, receive, answer, timer)
+            finally:
+                _account(scope, answer.status, time.perf_counter() - started)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, answer: _Answer, timer: asyncio.Timeout
+    ) -> None:
+        try:
+            async with timer:
+                await self._app(scope, receive, answer.send)
+        except Exception as error:
+            if answer.started:
+                # Half an answer is out; only closing the connection tells the client.
+                raise
+            answer.no_deadline()
+            if timer.expired() and isinstance(error, TimeoutError):
+                response = problem_response(
+                    503, code="common.deadline_exceeded", detail="This took too long."
+                )
+            else:
+                response = unexpected_response(error)
+            await response(scope, receive, answer.send)
+
+    def _seconds(self, scope: Scope, headers: Headers) -> float:
+        """Return the deadline: ours, or the caller's; only a service may ask for a longer one."""
+        given = headers.get(DEADLINE, "")
+        if not given.isdecimal() or len(given) > 7:  # noqa: PLR2004 — 10^7 ms are beyond any use.
+            return self._timeout
+        internal = scope["path"].startswith(_INTERNAL)
+        longest = _LONGEST_INTERNAL_SECONDS if internal else self._timeout
+        return min(int(given) / 1000, longest)
+
+
+def _account(scope: Scope, status: int, seconds: float) -> None:
+    observe(scope, status, seconds)
+    if scope["path"] not in _UNLOGGED:
+        log.info(
+            "request_answered",
+            method=scope["method"],
+            route=route_template(scope),
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )

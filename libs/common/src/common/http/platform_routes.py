@@ -1,0 +1,38 @@
+"""The routes that every service has: probes, metrics, and the gateway's error pages."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from common.errors import NotFound
+from common.http.dependencies import platform_of
+from common.http.metrics import metrics_response
+from common.http.problem import problem_response
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def get_health() -> dict[str, str]:
+    """Alive: the process answers. It asks nothing of anything else."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def get_readiness(request: Request) -> dict[str, str]:
+    """Ready: the service's own PostgreSQL answers. Nothing else is a reason to leave rotation."""
+    await platform_of(request).database.ping()
+    return {"status": "ready"}
+
+
+@router.get("/metrics")
+async def get_metrics() -> Response:
+    return metrics_response()
+
+
+@router.get("/problem/{status}")
+async def get_problem(status: int) -> Response:
+    """Answer with a status as a problem document; the gateway asks for its own failures."""
+    if not HTTPStatus.BAD_REQUEST <= status < 600:  # noqa: PLR2004 — the end of the 5xx.
+        raise NotFound
+    return problem_response(status)

@@ -1,0 +1,192 @@
+"""Every failure as application/problem+json (RFC 9457), whichever layer it comes from.
+
+`type` is always about:blank, so `title` is the phrase of the status; `code` says what happened
+and is what programs compare. Input is named by pointer or parameter, never repeated.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Literal
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from common.errors import AppError, Category
+from common.trace import request_id
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger()
+
+STATUS = {
+    Category.INVALID: 422,
+    Category.UNAUTHENTICATED: 401,
+    Category.FORBIDDEN: 403,
+    Category.NOT_FOUND: 404,
+    Category.CONFLICT: 409,
+    Category.PRECONDITION_FAILED: 412,
+    Category.RATE_LIMITED: 429,
+    Category.UNAVAILABLE: 503,
+}
+# The codes of failures that no use case raised.
+_CODES = {
+    400: "common.bad_request",
+    401: "common.unauthenticated",
+    403: "common.forbidden",
+    404: "common.route_not_found",
+    405: "common.method_not_allowed",
+    413: "common.body_too_large",
+    415: "common.unsupported_media_type",
+    422: "common.validation_failed",
+    429: "common.rate_limited",
+    500: "common.internal_error",
+    502: "common.bad_gateway",
+    503: "common.unavailable",
+    504: "common.gateway_timeout",
+}
+_RETRYABLE = (429, 503)
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong with the input."""
+
+    pointer: str | None = Field(None, description="JSON pointer into the body (RFC 6901).")
+    parameter: str | None = Field(None, description="Name of a path, query or header parameter.")
+    code: str = Field(description="What is wrong, for programs.")
+    detail: str = Field(description="What is wrong, for people.")
+
+
+class Problem(BaseModel):
+    """A failure (RFC 9457)."""
+
+    type: Literal["about:blank"] = Field("about:blank", description="Always about:blank.")
+    title: str = Field(description="Phrase of the HTTP status.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="What happened, for people.")
+    code: str = Field(description="What happened, for programs; stable.")
+    errors: list[ProblemError] = Field([], description="What is wrong with the input, in parts.")
+    request_id: str | None = Field(None, description="To be quoted when asking for help.")
+
+
+def problem_response(
+    status: int,
+    *,
+    code: str | None = None,
+    detail: str | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document; code and detail default to those of the status."""
+    title = _title(status)
+    document = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "code": code or _CODES.get(status, f"common.http_{status}"),
+        "errors": list(errors),
+        "request_id": request_id(),
+    }
+    all_headers = dict(headers or {})
+    if status in _RETRYABLE:
+        all_headers.setdefault("Retry-After", "1")
+    return Response(_dump(document), status, all_headers, MEDIA_TYPE)
+
+
+def app_error_response(error: AppError) -> Response:
+    """Return the problem document of an expected failure and log it as its category asks."""
+    status = STATUS[error.category]
+    level = log.warning if status in _RETRYABLE else log.info
+    level("request_failed", code=error.code, status=status)
+    return problem_response(
+        status,
+        code=error.code,
+        detail=str(error),
+        errors=_field_errors(error),
+        headers=_headers(error, status),
+    )
+
+
+def unexpected_response(error: Exception) -> Response:
+    """Log an unexpected failure with its traceback and return an answer that tells nothing."""
+    log.error("request_crashed", exc_info=error)
+    return problem_response(500, detail="Something went wrong on our side.")
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer problem documents for its own errors and for the framework's."""
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+async def _on_app_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101 — it is registered for nothing else.
+    return app_error_response(error)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 — as above.
+    return problem_response(error.status_code, headers=error.headers)
+
+
+async def _on_validation_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 — as above.
+    errors = [_validation_error(item) for item in error.errors()]
+    log.info("request_failed", code=_CODES[422], status=422)
+    return problem_response(422, detail="The input is not valid.", errors=errors)
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Status"
+
+
+def _dump(document: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(document, default=str)
+
+
+def _field_errors(error: AppError) -> list[dict[str, str]]:
+    field = error.fields.get("field")
+    if error.category is not Category.INVALID or not isinstance(field, str):
+        return []
+    return [{"pointer": "/" + _escaped(field), "code": error.code, "detail": str(error)}]
+
+
+def _headers(error: AppError, status: int) -> dict[str, str]:
+    if status in _RETRYABLE:
+        default = getattr(error, "retry_after_seconds", 1)
+        return {"Retry-After": str(error.fields.get("retry_after_seconds", default))}
+    if status == HTTPStatus.UNAUTHORIZED:
+        # RFC 6750, 3.1: no error code when the request carried no credentials at all.
+        invalid = error.code == "common.invalid_token"
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"' if invalid else "Bearer"}
+    return {}
+
+
+def _validation_error(item: Mapping[str, Any]) -> dict[str, str]:
+    place, *path = item["loc"]
+    if place == "body":
+        where = {"pointer": "".join(f"/{_escaped(str(part))}" for part in path)}
+    else:
+        where = {"parameter": str(path[0]) if path else str(place)}
+    return {**where, "code": str(item["type"]), "detail": _harmless(item)}
+
+
+def _harmless(item: Mapping[str, Any]) -> str:
+    """Return Pydantic's message without the part in which parsers quote the input."""
+    message = str(item["msg"])
+    if item["type"] in ("value_error", "assertion_error"):
+        return message.partition(", ")[2] or message
+    return message.partition(",")[0] if "error" in item.get("ctx", {}) else message
+
+
+def _escaped(part: str) -> str:
+    safe = part.encode("utf-8", "replace").decode()
+    return safe.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,71 @@
+"""Keeps a process supplied with the keys of access tokens; failing to is logged, never fatal."""
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from common.clock import utc_now
+from common.db.jwks_copy import load_jwks, store_jwks
+from common.errors import Unavailable
+from common.http.client import PeerRefused
+from common.platform import Platform
+
+PATH = "/.well-known/jwks.json"
+_FIRST_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+async def refresh_keys(platform: Platform) -> None:
+    """Load the stored copy, then fetch for ever: each second until the first success.
+
+    A key set that equals the one in use costs nothing: what it verified stays remembered.
+    """
+    current = await _load(platform)
+    wait = _FIRST_SECONDS
+    while True:
+        fetched = await _fetch(platform)
+        if fetched is not None:
+            wait = platform.settings.jwks_refresh_seconds
+            if fetched != current and _use(platform, fetched):
+                current = fetched
+                await _store(platform, fetched)
+        await asyncio.sleep(wait)
+
+
+async def _load(platform: Platform) -> dict[str, Any] | None:
+    try:
+        stored = await load_jwks(platform.database)
+    except Unavailable as error:
+        log.warning("jwks_copy_unread", reason=str(error))
+        return None
+    return stored if stored is not None and _use(platform, stored) else None
+
+
+async def _fetch(platform: Platform) -> dict[str, Any] | None:
+    try:
+        fetched = await platform.peers[platform.settings.token_keys_peer].get(PATH)
+    except (Unavailable, PeerRefused) as error:
+        log.warning("jwks_not_fetched", reason=str(error))
+        return None
+    if not isinstance(fetched, dict):
+        log.error("jwks_malformed")
+        return None
+    return fetched
+
+
+def _use(platform: Platform, keys: dict[str, Any]) -> bool:
+    try:
+        platform.user_tokens.use_keys(keys)
+    except ValueError:
+        log.exception("jwks_malformed")
+        return False
+    return True
+
+
+async def _store(platform: Platform, keys: dict[str, Any]) -> None:
+    try:
+        await store_jwks(platform.database, keys, utc_now())
+    except Unavailable as error:
+        log.warning("jwks_copy_unwritten", reason=str(error))

@@ -1,0 +1,78 @@
+"""What every process of a service holds open: its database, the streams, tokens and peers."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from common.db import Database, open_database
+from common.http.client import PeerClient, open_client
+from common.settings import ServiceSettings, StreamSettings
+from common.tokens import InternalTokens, UserTokens
+
+REDIS_CONNECT_SECONDS = 0.5
+# Longest silence of Redis. An XREAD must BLOCK for less, so at most 1000 ms.
+REDIS_SOCKET_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The mechanisms of one process; `peers` holds every service, this one included."""
+
+    service: str
+    settings: ServiceSettings
+    database: Database
+    streams: Redis
+    user_tokens: UserTokens
+    internal_tokens: InternalTokens
+    peers: Mapping[str, PeerClient]
+
+
+class HasPlatform(Protocol):
+    """What the mechanisms of common ask of a service's resources."""
+
+    @property
+    def platform(self) -> Platform: ...
+
+
+@asynccontextmanager
+async def open_platform(service: str, settings: ServiceSettings) -> AsyncIterator[Platform]:
+    """Open the platform of one process and close it at the end. Connects lazily."""
+    async with AsyncExitStack() as stack:
+        internal_tokens = InternalTokens(
+            service,
+            settings.internal_private_key.get_secret_value(),
+            {name: peer.public_key for name, peer in settings.peers.items()},
+        )
+        peers = {}
+        for name, peer in settings.peers.items():
+            client = await stack.enter_async_context(open_client(peer.url))
+            peers[name] = PeerClient(name, client, internal_tokens)
+        yield Platform(
+            service=service,
+            settings=settings,
+            database=await stack.enter_async_context(open_database(settings)),
+            streams=await stack.enter_async_context(open_streams(settings)),
+            user_tokens=UserTokens(settings.token_issuer, settings.token_audience),
+            internal_tokens=internal_tokens,
+            peers=peers,
+        )
+
+
+@asynccontextmanager
+async def open_streams(settings: StreamSettings) -> AsyncIterator[Redis]:
+    """Open the client of the event streams; it fails fast and leaves retries to its users."""
+    client: Redis = Redis.from_url(
+        settings.streams_url.get_secret_value(),
+        socket_connect_timeout=REDIS_CONNECT_SECONDS,
+        socket_timeout=REDIS_SOCKET_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()

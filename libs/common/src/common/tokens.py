@@ -1,0 +1,237 @@
+"""Who calls: access tokens of users and short tokens between services (RFC 7519, RFC 9068).
+
+The two kinds differ in type, keys and audience, and neither is ever accepted as the other.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet
+from joserfc.util import urlsafe_b64decode
+
+from common.errors import Unauthenticated, Unavailable
+
+USER_TOKEN_TYPE = "at+jwt"  # noqa: S105 — a media type (RFC 9068), not a secret.
+INTERNAL_TOKEN_TYPE = "internal+jwt"  # noqa: S105 — as above.
+USER_ALGORITHMS = ("ES256", "Ed25519")
+INTERNAL_LIFE_SECONDS = 60
+LEEWAY_SECONDS = 30
+
+# Headers such as jku, x5u, jwk or crit would let a token choose its own key or rules.
+_HEADERS = {"alg", "kid", "typ"}
+_MAX_TOKEN_LENGTH = 8192
+_REMEMBERED_TOKENS = 10_000
+_REISSUE_AFTER_SECONDS = 30
+
+
+class InvalidToken(Unauthenticated):
+    code = "common.invalid_token"
+    message = "The access token is not valid."
+
+
+class KeysUnknown(Unavailable):
+    code = "common.keys_unknown"
+    message = "The keys that verify access tokens are not known yet."
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who an access token speaks for, as its issuer knew them when it was signed."""
+
+    id: UUID
+    username: str
+    sid: UUID
+    roles: frozenset[str]
+    scope: frozenset[str]
+    expires_at: datetime
+
+
+class _Memory[T]:
+    """What verified tokens said, by their hash, until they expire; bounded, oldest out first."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, tuple[float, T]] = {}
+
+    def get(self, token: str) -> T | None:
+        entry = self._entries.get(_digest(token))
+        return entry[1] if entry and entry[0] > time.time() else None
+
+    def put(self, token: str, expires_at: float, value: T) -> None:
+        while len(self._entries) >= _REMEMBERED_TOKENS:
+            del self._entries[next(iter(self._entries))]
+        self._entries[_digest(token)] = (expires_at, value)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+class UserTokens:
+    """Verifies access tokens against the issuer's public keys, which are handed in.
+
+    Args:
+        issuer: The `iss` that is accepted.
+        audience: The `aud` that is accepted.
+    """
+
+    def __init__(self, issuer: str, audience: str) -> None:
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            sid={"essential": True},
+            username={"essential": True},
+        )
+        self._keys: Mapping[str, Key] = {}
+        self._memory: _Memory[User] = _Memory()
+
+    def use_keys(self, jwks: Mapping[str, Any]) -> None:
+        """Replace the key set at once; what the former keys verified is forgotten.
+
+        Args:
+            jwks: A JWK set (RFC 7517). Keys of unknown types are ignored.
+
+        Raises:
+            ValueError: The set is malformed or holds no usable key; the former keys stay.
+        """
+        try:
+            keys = KeySet.import_key_set({"keys": list(jwks["keys"])})
+        except (JoseError, KeyError, TypeError) as error:
+            raise ValueError("The key set is malformed.") from error
+        self._keys = {str(key.kid): key for key in keys}
+        self._memory = _Memory()
+
+    def verify(self, token: str) -> User:
+        """Return whom the token speaks for.
+
+        Raises:
+            InvalidToken: It is forged, expired, malformed or meant for somebody else.
+            KeysUnknown: No key was ever learned, so that nothing can be said about it.
+        """
+        remembered = self._memory.get(token)
+        if remembered is not None:
+            return remembered
+        header = _header(token, USER_TOKEN_TYPE)
+        if not self._keys:
+            raise KeysUnknown
+        claims = _verified_claims(token, self._keys.get(header["kid"]), USER_ALGORITHMS)
+        user = _user(_checked(claims, self._claims))
+        self._memory.put(token, user.expires_at.timestamp() + LEEWAY_SECONDS, user)
+        return user
+
+
+class InternalTokens:
+    """Issues and verifies the tokens of calls between services.
+
+    Args:
+        service: The name of this service: `iss` of what it issues, `aud` of what it accepts.
+        private_key: PEM of the EC P-256 key that signs.
+        peers: Public keys (PEM) of the services that may call, by name.
+    """
+
+    def __init__(self, service: str, private_key: str, peers: Mapping[str, str]) -> None:
+        self._service = service
+        self._private_key = ECKey.import_key(private_key)
+        self._peers = {name: ECKey.import_key(pem) for name, pem in peers.items()}
+        self._issued: dict[str, tuple[float, str]] = {}
+        self._memory: _Memory[str] = _Memory()
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True},
+            aud={"essential": True, "value": service},
+            exp={"essential": True},
+            iat={"essential": True},
+        )
+
+    def issue(self, audience: str) -> str:
+        """Return a token for a call to `audience`: valid at least 30 s, at most 60 s."""
+        now = int(time.time())
+        fresh_until, token = self._issued.get(audience, (0.0, ""))
+        if now < fresh_until:
+            return token
+        header = {"alg": "ES256", "typ": INTERNAL_TOKEN_TYPE, "kid": self._service}
+        claims = {"iss": self._service, "aud": audience, "iat": now}
+        claims["exp"] = now + INTERNAL_LIFE_SECONDS
+        token = jwt.encode(header, claims, self._private_key, ["ES256"])
+        self._issued[audience] = (now + _REISSUE_AFTER_SECONDS, token)
+        return token
+
+    def verify(self, token: str) -> str:
+        """Return the name of the service that calls.
+
+        Raises:
+            InvalidToken: As for users; also when it lives longer than internal tokens may.
+        """
+        remembered = self._memory.get(token)
+        if remembered is not None:
+            return remembered
+        caller: str = _header(token, INTERNAL_TOKEN_TYPE)["kid"]
+        claims = _checked(_verified_claims(token, self._peers.get(caller), ["ES256"]), self._claims)
+        longest = time.time() + INTERNAL_LIFE_SECONDS + LEEWAY_SECONDS
+        if claims["iss"] != caller or claims["exp"] > longest:
+            raise InvalidToken
+        self._memory.put(token, claims["exp"] + LEEWAY_SECONDS, caller)
+        return caller
+
+
+def _header(token: str, expected_type: str) -> dict[str, str]:
+    """Return the header of a token that looks right; nothing in it is verified yet."""
+    try:
+        if len(token) > _MAX_TOKEN_LENGTH:
+            raise InvalidToken
+        header = orjson.loads(urlsafe_b64decode(token.split(".", 1)[0].encode("ascii")))
+    except ValueError as error:
+        raise InvalidToken from error
+    if (
+        not isinstance(header, dict)
+        or header.keys() != _HEADERS
+        or header["typ"] != expected_type
+        or not isinstance(header["kid"], str)
+    ):
+        raise InvalidToken
+    return header
+
+
+def _verified_claims(
+    token: str, key: Key | None, algorithms: tuple[str, ...] | list[str]
+) -> dict[str, Any]:
+    if key is None:
+        raise InvalidToken
+    try:
+        return jwt.decode(token, key, list(algorithms)).claims
+    # RecursionError: the payload of a token is JSON like any other, and may be nested.
+    except (JoseError, ValueError, RecursionError) as error:
+        raise InvalidToken from error
+
+
+def _checked(claims: dict[str, Any], registry: jwt.JWTClaimsRegistry) -> dict[str, Any]:
+    try:
+        registry.validate(claims)
+    except (JoseError, TypeError) as error:
+        raise InvalidToken from error
+    return claims
+
+
+def _user(claims: Mapping[str, Any]) -> User:
+    try:
+        return User(
+            id=UUID(claims["sub"]),
+            username=str(claims["username"]),
+            sid=UUID(claims["sid"]),
+            roles=frozenset(claims.get("roles", ())),
+            scope=frozenset(str(claims.get("scope", "")).split()),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        )
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise InvalidToken from error
