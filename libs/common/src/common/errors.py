@@ -31,6 +31,9 @@ class Category(StrEnum):
 class AppError(Exception):
     """An expected failure: `code` is for programs, `message` formats the fields for people.
 
+    `commits` marks a refusal that is itself a fact to keep (a detected theft, a failed attempt):
+    the transaction commits before it is raised. All others roll back.
+
     Args:
         fields: Data of the failure, available as attributes; the message may name them.
     """
@@ -38,6 +41,7 @@ class AppError(Exception):
     category: ClassVar[Category]
     code: ClassVar[str]
     message: ClassVar[str]
+    commits: ClassVar[bool] = False
 
     def __init__(self, **fields: Any) -> None:
         self.fields = fields

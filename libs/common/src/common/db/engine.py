@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from common.errors import Unavailable
+from common.errors import AppError, Unavailable
 from common.settings import DatabaseSettings
 
 
@@ -62,12 +62,22 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Open a session and commit it at the end; an exception rolls it back.
 
+        An AppError whose class `commits` is raised after the commit.
+
         Raises:
             DatabaseUnavailable: PostgreSQL or the pool did not answer; nothing is known to be done.
         """
         with translated_errors():
+            refusal = None
             async with self.sessions.begin() as session:
-                yield session
+                try:
+                    yield session
+                except AppError as error:
+                    if not error.commits:
+                        raise
+                    refusal = error
+            if refusal:
+                raise refusal
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[AsyncConnection]:

@@ -1,0 +1,9 @@
+"""The HTTP routes of auth: public ones below /api/v1/auth, and /internal for services."""
+
+from auth_service.api.accounts import router as accounts
+from auth_service.api.keys import router as keys
+from auth_service.api.links import router as links
+from auth_service.api.sessions import router as sessions
+from common.http.events import router as events
+
+routers = (accounts, sessions, keys, links, events)

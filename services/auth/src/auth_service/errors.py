@@ -1,0 +1,57 @@
+"""The errors of auth.
+
+AppError
+├── Invalid          PasswordTooShort, PasswordTooCommon, LinkInvalid
+├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
+├── Forbidden        EmailNotVerified
+├── NotFound         LinkNotFound
+└── Conflict         UsernameTaken
+"""
+
+from common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+
+
+class PasswordTooShort(Invalid):
+    code = "auth.password_too_short"
+    message = "The password must have at least {minimum} characters."
+
+
+class PasswordTooCommon(Invalid):
+    code = "auth.password_too_common"
+    message = "The password is easy to guess: {reason}"
+
+
+class LinkInvalid(Invalid):
+    code = "auth.link_invalid"
+    message = "The link is not valid: it was used, has expired, or was replaced by a newer one."
+
+
+class CredentialsInvalid(Unauthenticated):
+    code = "auth.credentials_invalid"
+    message = "E-mail address or password is wrong."
+
+
+class RefreshTokenInvalid(Unauthenticated):
+    code = "auth.refresh_token_invalid"
+    message = "The refresh token is not valid; log in again."
+
+
+class RefreshTokenReused(RefreshTokenInvalid):
+    """A token came back after its grace: its session has ended, which must be kept."""
+
+    commits = True
+
+
+class EmailNotVerified(Forbidden):
+    code = "auth.email_not_verified"
+    message = "The e-mail address is not verified yet; follow the link in the mail."
+
+
+class LinkNotFound(NotFound):
+    code = "auth.link_not_found"
+    message = "There is no such link to mail."
+
+
+class UsernameTaken(Conflict):
+    code = "auth.username_taken"
+    message = "The username {username} is taken."

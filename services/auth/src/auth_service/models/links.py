@@ -1,0 +1,27 @@
+"""A mailed link: single-purpose, single-use. Its token is derived, never stored."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from common.db import Base
+
+
+class LinkPurpose(StrEnum):
+    VERIFY_EMAIL = "verify_email"
+
+
+class Link(Base):
+    __tablename__ = "links"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), index=True
+    )
+    purpose: Mapped[str]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,47 @@
+"""Mailed links: made, looked up for the mail, and used up once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_service.models import Link, LinkPurpose
+
+
+class Links:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def replace(self, link: Link) -> None:
+        """Add a link; unused ones of the same account and purpose stop working."""
+        await self._session.execute(
+            delete(Link).where(
+                Link.account_id == link.account_id,
+                Link.purpose == link.purpose,
+                Link.used_at.is_(None),
+            )
+        )
+        self._session.add(link)
+
+    async def find_open(self, link_id: UUID, *, now: datetime) -> Link | None:
+        """Return a link that can still be used."""
+        query = select(Link).where(
+            Link.id == link_id, Link.used_at.is_(None), Link.expires_at > now
+        )
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def use(self, link_id: UUID, purpose: LinkPurpose, *, now: datetime) -> UUID | None:
+        """Use a link up and return its account; of many at once exactly one gets it."""
+        query = (
+            update(Link)
+            .where(
+                Link.id == link_id,
+                Link.purpose == purpose,
+                Link.used_at.is_(None),
+                Link.expires_at > now,
+            )
+            .values(used_at=now)
+            .returning(Link.account_id)
+        )
+        return (await self._session.execute(query)).scalar_one_or_none()

@@ -1,0 +1,23 @@
+"""Settings of auth. Built in the process modules and passed down."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="ignore")
+
+    signing_key: SecretStr = Field(description="PEM (EC P-256) that signs access tokens.")
+    link_secret: SecretStr = Field(description="HMAC key of mailed links and refresh tokens.")
+    public_url: str = Field(description="Base URL of the links in mails: the gateway's.")
+    access_token_seconds: int = Field(600, description="Life of an access token.")
+    refresh_token_seconds: int = Field(2_592_000, description="Life of an unused refresh token.")
+    refresh_grace_seconds: int = Field(
+        10, description="How long a used refresh token is answered with the same successor."
+    )
+    verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
+    argon2_memory_kib: int = Field(19_456, description="Memory of one Argon2id hash.")
+    argon2_iterations: int = Field(2, description="Passes of one Argon2id hash.")
+    password_threads: int = Field(2, description="Passwords that are hashed at the same time.")

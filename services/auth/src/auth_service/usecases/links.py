@@ -1,0 +1,58 @@
+"""Mailed links. A link's token is `<id>.<HMAC of id and purpose>`: nothing to steal is stored."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import urlencode
+from uuid import UUID
+
+from auth_service.errors import LinkInvalid, LinkNotFound
+from auth_service.models import LinkPurpose
+from auth_service.unit_of_work import Tx
+
+PATHS = {LinkPurpose.VERIFY_EMAIL: "/api/v1/auth/verify-email"}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSigner:
+    """Derives the tokens of links; `public_url` is the base of the URLs it makes."""
+
+    secret: bytes
+    public_url: str
+
+    def token(self, link_id: UUID, purpose: LinkPurpose) -> str:
+        """Return the token of a link: whoever has it owns the mailbox."""
+        mac = hmac.new(self.secret, f"link:{purpose}:{link_id}".encode(), sha256)
+        return f"{link_id.hex}.{mac.hexdigest()}"
+
+    def url(self, link_id: UUID, purpose: LinkPurpose) -> str:
+        """Return the URL that stands in the mail."""
+        query = urlencode({"token": self.token(link_id, purpose)})
+        return f"{self.public_url.rstrip('/')}{PATHS[purpose]}?{query}"
+
+    def read(self, token: str, purpose: LinkPurpose) -> UUID:
+        """Return the id of the link that the token belongs to.
+
+        Raises:
+            LinkInvalid: This is no token of such a link.
+        """
+        try:
+            link_id = UUID(hex=token.partition(".")[0])
+        except ValueError as error:
+            raise LinkInvalid from error
+        if not hmac.compare_digest(self.token(link_id, purpose).encode(), token.encode()):
+            raise LinkInvalid
+        return link_id
+
+
+async def read_mail_link(tx: Tx, *, signer: LinkSigner, link_id: UUID, now: datetime) -> str:
+    """Return the URL to mail, as long as the link can still be used.
+
+    Raises:
+        LinkNotFound: It was used, replaced, has expired or never was.
+    """
+    link = await tx.links.find_open(link_id, now=now)
+    if link is None:
+        raise LinkNotFound(link_id=str(link_id))
+    return signer.url(link.id, LinkPurpose(link.purpose))
