@@ -10,6 +10,7 @@ from common.db.jwks_copy import load_jwks, store_jwks
 from common.errors import Unavailable
 from common.http.client import PeerRefused
 from common.platform import Platform
+from common.supervision import beat
 
 PATH = "/.well-known/jwks.json"
 _FIRST_SECONDS = 1.0
@@ -25,6 +26,7 @@ async def refresh_keys(platform: Platform) -> None:
     current = await _load(platform)
     wait = _FIRST_SECONDS
     while True:
+        beat()
         fetched = await _fetch(platform)
         if fetched is not None:
             wait = platform.settings.jwks_refresh_seconds

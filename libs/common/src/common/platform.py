@@ -15,8 +15,8 @@ from common.settings import ServiceSettings, StreamSettings
 from common.tokens import InternalTokens, UserTokens
 
 REDIS_CONNECT_SECONDS = 0.5
-# Longest silence of Redis. An XREAD must BLOCK for less, so at most 1000 ms.
-REDIS_SOCKET_SECONDS = 2.0
+# Longest silence of Redis. An XREAD must BLOCK for less: consumers wait five seconds.
+REDIS_SOCKET_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """The app factory: every service is the same app around its own routers and resources."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from functools import partial
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -18,8 +17,9 @@ from common.http.input_guard import InputGuard
 from common.http.middleware import RequestContext
 from common.http.openapi import public_document, rendered
 from common.jwks import refresh_keys
-from common.platform import HasPlatform
+from common.platform import HasPlatform, Platform
 from common.settings import HttpSettings, ServiceSettings
+from common.supervision import supervised
 
 _EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
 # Longer than the gateway keeps idle connections (90 s), so that it is the one to close them.
@@ -41,20 +41,16 @@ def build_app[S: ServiceSettings, R: HasPlatform](
         settings: Its settings.
         open_resources: Opened when the app starts, into `app.state.resources`.
         routers: Its routes.
-        background: Run beside the requests with the resources; they never return.
+        background: Functions that run beside the requests with the resources; they never return.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources, asyncio.TaskGroup() as tasks:
+        async with open_resources(settings) as resources:
             app.state.resources = resources
-            running = [
-                tasks.create_task(_run(work, resources))
-                for work in (*background, *_platform_work(resources))
-            ]
-            yield
-            for task in running:
-                task.cancel()
+            loops = {work.__name__: partial(work, resources) for work in background}
+            async with supervised(loops | _platform_loops(resources.platform)):
+                yield
 
     app = FastAPI(
         title=f"Colonnade {service}",
@@ -93,16 +89,11 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
 
 
-async def _run[R](work: Callable[[R], Awaitable[None]], resources: R) -> None:
-    await work(resources)
-
-
-def _platform_work(resources: HasPlatform) -> list[Callable[[Any], Awaitable[None]]]:
+def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the background work of common; the service that signs the tokens knows its keys."""
-    platform = resources.platform
     if platform.service == platform.settings.token_keys_peer:
-        return []
-    return [lambda held: refresh_keys(held.platform)]
+        return {}
+    return {"refresh_keys": partial(refresh_keys, platform)}
 
 
 def _middleware(settings: HttpSettings) -> list[Middleware]:

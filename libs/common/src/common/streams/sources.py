@@ -68,7 +68,7 @@ class Log:
         Raises:
             Unavailable: The producer does not answer.
         """
-        response = await self._peer.get(
+        body = await self._peer.get(
             "/internal/events",
             params={
                 "consumer": self._consumer,
@@ -79,7 +79,6 @@ class Log:
             },
             timeout_seconds=wait_seconds + 5,
         )
-        body = response.json()
         return Replay(body["resume_at"], _envelopes.validate_python(body["events"]))
 
 
