@@ -1,0 +1,62 @@
+"""Running an app inside the test's own loop, and settings that fit any service."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from common.testing.keys import AUDIENCE, ISSUER, jwks, private_pem, public_pem
+
+
+def settings_values(
+    service: str,
+    *,
+    database_url: str,
+    streams_url: str,
+    peers: Iterable[str],
+    **more: Any,
+) -> dict[str, Any]:
+    """Return keyword arguments for the Settings of any service.
+
+    Every peer is at an address of its own that refuses connections, until a test mocks it. The
+    service counts as the one that signs access tokens, so that no app fetches keys in the
+    background; `running` hands them out.
+
+    Args:
+        service: Its name.
+        database_url: Of the role with DML only.
+        streams_url: With the rights of the service.
+        peers: Names of all services.
+        more: Further settings, or others in place of these.
+    """
+    addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(sorted(peers), 1)}
+    return {
+        "database_url": database_url,
+        "streams_url": streams_url,
+        "internal_private_key": private_pem(service),
+        "peers": {
+            name: {"url": url, "public_key": public_pem(name)} for name, url in addresses.items()
+        },
+        "token_issuer": ISSUER,
+        "token_audience": AUDIENCE,
+        "token_keys_peer": service,
+        "log_level": "warning",
+        **more,
+    }
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
+    """Start the app, give it the keys of the test run, and stop it at the end."""
+    async with app.router.lifespan_context(app):
+        app.state.resources.platform.user_tokens.use_keys(jwks())
+        yield app
+
+
+def client_of(app: FastAPI, **options: Any) -> httpx.AsyncClient:
+    """Return a client whose requests reach the app without a socket."""
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost", **options
+    )
