@@ -53,7 +53,7 @@ class Valkey:
         """Write the configuration and the ACL file; passwords are in it as hashes only."""
         self.directory.mkdir(parents=True, exist_ok=True)
         acl = self.directory / "users.acl"
-        acl.write_text("".join(f"{rule}\n" for rule in self._users()), encoding="utf-8")
+        acl.write_text("".join(f"{rule}\n" for rule in acl_rules(self.passwords)), encoding="utf-8")
         settings = (
             f"bind {LOOPBACK}",
             f"port {self.port}",
@@ -75,13 +75,15 @@ class Valkey:
             except redis.ConnectionError:
                 return False
 
-    def _users(self) -> Iterator[str]:
-        odd = ",".join(str(number) for number in range(1, DATABASES, 2))
-        rights = {ADMIN: "~* &* +@all", BROKER: f"resetdbs db={odd} ~* &* +@all -@admin"}
-        for user, password in self.passwords.items():
-            digest = hashlib.sha256(password.encode()).hexdigest()
-            own = f"%R~events:* %RW~events:{user} {_STREAM_COMMANDS}"
-            yield f"user {user} on #{digest} {rights.get(user, own)}"
+
+def acl_rules(passwords: Mapping[str, str]) -> Iterator[str]:
+    """The lines of the ACL file for these users; passwords are in it as hashes only."""
+    odd = ",".join(str(number) for number in range(1, DATABASES, 2))
+    rights = {ADMIN: "~* &* +@all", BROKER: f"resetdbs db={odd} ~* &* +@all -@admin"}
+    for user, password in passwords.items():
+        digest = hashlib.sha256(password.encode()).hexdigest()
+        own = f"%R~events:* %RW~events:{user} {_STREAM_COMMANDS}"
+        yield f"user {user} on #{digest} {rights.get(user, own)}"
 
 
 @contextmanager
