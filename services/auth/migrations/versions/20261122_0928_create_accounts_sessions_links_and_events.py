@@ -38,7 +38,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "epochs",
-        sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("start_position", sa.BigInteger(), nullable=False),
         sa.Column(
             "started_at",
@@ -51,7 +51,7 @@ def upgrade() -> None:
     op.create_table(
         "event_log",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.Integer(), server_default=sa.text("1"), autoincrement=False, nullable=False
         ),
-        sa.Column("epoch", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("server_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("filenode", sa.BigInteger(), nullable=True),

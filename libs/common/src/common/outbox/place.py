@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+_BIGGEST: Final = 2**63 - 1  # PostgreSQL's bigint; a stream's id may be larger.
+
 
 def stream_key(service: str) -> str:
     """Return the name of a service's stream."""
@@ -22,10 +24,10 @@ class Place:
     @classmethod
     def parse(cls, stream_id: str) -> "Place | None":
         """Read a stream id; None for what no relay can have written."""
-        epoch, _, position = stream_id.partition("-")
-        return (
-            cls(int(epoch), int(position)) if epoch.isdecimal() and position.isdecimal() else None
-        )
+        numbers = [int(part) for part in stream_id.split("-") if part.isdecimal()]
+        if len(numbers) != 2 or max(numbers) > _BIGGEST:  # noqa: PLR2004 — an id is a pair.
+            return None
+        return cls(*numbers)
 
 
 EMPTY: Final = Place(0, 0)

@@ -18,6 +18,7 @@ from common.db import Database
 from common.errors import Unavailable
 from common.outbox.log import knows, read_after
 from common.outbox.place import EMPTY, Place, stream_key
+from common.supervision import beat
 
 ASSIGN_BATCH: Final = 500
 REBUILD_TAIL: Final = 10_000
@@ -188,6 +189,7 @@ class Relay:
         compared_at, pause = 0.0, BUSY_POLL_SECONDS
         clock = asyncio.get_running_loop().time
         while True:
+            beat()
             try:
                 async with self._database.reads() as connection:
                     work = (await connection.execute(WORK)).scalar_one()
@@ -207,6 +209,7 @@ class Relay:
 
     async def _run_publishing(self) -> None:
         while True:
+            beat()
             try:
                 self._assigned.clear()
                 if await self.publish() == ASSIGN_BATCH or self._top is None:

@@ -33,7 +33,7 @@ class LogRow(_EventColumns, Base):
     __tablename__ = "event_log"
 
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    epoch: Mapped[int]
+    epoch: Mapped[int] = mapped_column(BigInteger)
 
 
 class StreamHead(Base):
@@ -43,7 +43,7 @@ class StreamHead(Base):
     __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default=text("1"))
-    epoch: Mapped[int] = mapped_column(server_default=text("0"))
+    epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     server_started_at: Mapped[datetime | None]
     filenode: Mapped[int | None] = mapped_column(BigInteger)
@@ -52,6 +52,6 @@ class StreamHead(Base):
 class EpochRow(Base):
     __tablename__ = "epochs"
 
-    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epoch: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     start_position: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())

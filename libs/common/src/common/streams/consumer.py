@@ -23,8 +23,9 @@ from common import trace
 from common.contracts import Envelope, Event
 from common.errors import AppError, Unavailable
 from common.outbox.place import Place
-from common.streams.sources import Log, Stream
+from common.streams.sources import Source, Stream
 from common.streams.tables import StreamCursor
+from common.supervision import beat
 
 BLOCK_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 2
@@ -72,7 +73,7 @@ class Consumer[T: HasSession]:
         handlers: Handlers[T],
         transaction: Callable[[], AbstractAsyncContextManager[T]],
         stream: Stream,
-        source: Log,
+        source: Source,
     ) -> None:
         self._producer = producer
         self._handlers = {event.wire_name: (event, handle) for event, handle in handlers.items()}
@@ -86,6 +87,7 @@ class Consumer[T: HasSession]:
         """Consume until cancelled. A failure rolls back, is logged and tried again."""
         pause = BACKOFF_SECONDS[0]
         while True:
+            beat()
             try:
                 await self.step()
                 pause = BACKOFF_SECONDS[0]

@@ -1,7 +1,7 @@
 """Where a consumer's events come from: the stream when it has them, else the producer's log."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
@@ -53,6 +53,14 @@ class Stream:
         except ResponseError:
             return EMPTY
         return Place.parse(_text(info["last-generated-id"])) or EMPTY
+
+
+class Source(Protocol):
+    """Whatever knows a producer's log."""
+
+    async def read(self, after: Place, *, wait_seconds: int) -> Replay:
+        """Return events after `after`, waiting for the first up to `wait_seconds`."""
+        ...
 
 
 class Log:

@@ -14,6 +14,6 @@ class StreamCursor(Base):
     __tablename__ = "stream_cursor"
 
     producer: Mapped[str] = mapped_column(primary_key=True)
-    epoch: Mapped[int] = mapped_column(server_default=text("0"))
+    epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())

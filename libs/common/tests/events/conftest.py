@@ -1,0 +1,74 @@
+"""A producer and a consumer with a database each, one real Redis, and the relay between them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from common.db import Base, Database, open_database
+from common.outbox import tables as outbox_tables
+from common.platform import open_streams
+from common.settings import DatabaseSettings, StreamSettings
+from common.streams import tables as stream_tables
+from devstack.fixtures import ValkeyDatabase
+from libs.common.tests.events.bench import Bench
+
+TABLES = [
+    Base.metadata.tables[model.__tablename__]
+    for model in (
+        outbox_tables.OutboxRow,
+        outbox_tables.LogRow,
+        outbox_tables.StreamHead,
+        outbox_tables.EpochRow,
+        stream_tables.StreamCursor,
+    )
+]
+EMPTY = """
+    TRUNCATE outbox, event_log, stream_head, epochs, stream_cursor, effects RESTART IDENTITY;
+    INSERT INTO stream_head DEFAULT VALUES
+"""
+
+
+@asynccontextmanager
+async def _database(admin_url: str, name: str) -> AsyncIterator[Database]:
+    admin = await asyncpg.connect(admin_url)
+    await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.close()
+    url = urlunsplit(urlsplit(admin_url)._replace(path=f"/{name}"))
+    async with open_database(DatabaseSettings(database_url=url)) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all, tables=TABLES)
+            await connection.execute(text("CREATE TABLE effects (id uuid, key text, n int)"))
+        yield database
+
+
+@pytest.fixture(scope="session")
+async def databases(
+    postgres_server: str, worker_id: str
+) -> AsyncIterator[tuple[Database, Database]]:
+    async with AsyncExitStack() as stack:
+        yield (
+            await stack.enter_async_context(_database(postgres_server, f"producer_{worker_id}")),
+            await stack.enter_async_context(_database(postgres_server, f"consumer_{worker_id}")),
+        )
+
+
+@pytest.fixture(scope="session")
+async def streams(valkey_database: ValkeyDatabase) -> AsyncIterator[Redis]:
+    async with open_streams(StreamSettings(streams_url=valkey_database.url)) as client:
+        yield client
+
+
+@pytest.fixture
+async def bench(databases: tuple[Database, Database], streams: Redis) -> Bench:
+    for database in databases:
+        async with database.engine.begin() as connection:
+            for statement in EMPTY.split(";"):
+                await connection.execute(text(statement))
+    await streams.flushdb()
+    return Bench(*databases, streams)
