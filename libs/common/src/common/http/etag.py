@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, HTTPException, Response
 
 from common.errors import PreconditionFailed
 
@@ -30,6 +30,11 @@ class Preconditions:
     def unchanged(self, tag: str) -> bool:
         """Tell whether the client holds this representation already (weak comparison)."""
         return self.if_none_match is not None and _listed(tag, self.if_none_match, weak=True)
+
+    def revalidate(self, tag: str, cache_control: str = REVALIDATE) -> None:
+        """End the request with 304 if the client holds this representation already."""
+        if self.unchanged(tag):
+            raise HTTPException(304, headers=tag_headers(tag, cache_control))
 
     def require(self, tag: str) -> None:
         """Hold a writer to the If-Match it sent; one that sent none may write (strong comparison).

@@ -1,0 +1,350 @@
+"""What every service promises, whatever it is for. A service's test_conformance.py inherits it."""
+
+import base64
+import importlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from common.http.dependencies import INTERNAL_SCHEME, USER_SCHEME
+from common.http.openapi import (
+    INTERNAL_FILE,
+    PUBLIC_FILE,
+    internal_document,
+    public_document,
+    rendered,
+)
+from common.http.pagination import encode_cursor
+from common.http.problem import MEDIA_TYPE
+from common.settings import ServiceSettings
+from common.testing.keys import (
+    SIGNING,
+    bearer,
+    key_of,
+    mint_internal_token,
+    mint_user_token,
+    public_pem,
+)
+from common.testing.migrations import MigrationConformance
+from common.testing.operations import JSON, internal_operations, public_operations
+
+MEMBERS = {"type", "title", "status", "detail", "code", "errors", "request_id"}
+
+# Bodies that no schema may ever see, and the code of the refusal.
+HOSTILE_BODIES = {
+    "malformed": (b'{"a": ', "common.malformed_json"),
+    "100,000 brackets": (b"[" * 100_000, "common.malformed_json"),
+    "NaN": (b'{"a": NaN}', "common.malformed_json"),
+    "NUL in a string": (b'{"a": ["x\\u0000"]}', "common.invalid_text"),
+    "NUL in a name": (b'{"\\u0000": 1}', "common.invalid_text"),
+    "a lone surrogate": (b'{"a": "\\ud800"}', "common.invalid_text"),
+    "a lone surrogate in a name": (b'{"\\udfff": 1}', "common.invalid_text"),
+    "invalid UTF-8": (b'{"a": "\xff"}', "common.invalid_text"),
+    "65 bits": (b'{"a": 36893488147419103232}', "common.number_out_of_range"),
+    "5,000 digits": (b'{"a": ' + b"9" * 5000 + b"}", "common.number_out_of_range"),
+}
+WRONG_VALUES: list[Any] = [None, 7, -1, 2**62, "", "\u202e\U0001f600", [], {}, [[]], True, "x" * 100_000]
+HOSTILE_PATHS = ["%00", "a%00b", "%ff", "%ed%a0%80", "%c0%ae"]
+IDENTITY_HEADERS = {
+    "X-User-Id": "01900000-0000-7000-8000-000000000000",
+    "X-User": "root",
+    "X-Forwarded-User": "root",
+    "X-Authenticated-User": "root",
+    "X-Roles": "admin",
+    "Remote-User": "root",
+}
+
+
+def bad_user_tokens(service: str) -> dict[str, str]:
+    """Return tokens that must never speak for a user, by what is wrong with them."""
+    kid = key_of(SIGNING).kid
+    confused = {"alg": "HS256", "typ": "at+jwt", "kid": kid}
+    with_public_key = OctKey.import_key(base64.urlsafe_b64encode(public_pem(SIGNING).encode()))
+    good = mint_user_token()
+    return {
+        "garbage": "x.y.z",
+        "forged": mint_user_token(signer="somebody else", header={"kid": kid}),
+        "changed": good[:-6] + ("AAAAAA" if not good.endswith("AAAAAA") else "BBBBBB"),
+        "of an unknown key": mint_user_token(signer="somebody else"),
+        "expired": mint_user_token(expires_in=-3600),
+        "alg none": _unsigned(good, {"alg": "none", "typ": "at+jwt", "kid": kid}),
+        "HS256 with the public key": jwt.encode(confused, {"sub": "x"}, with_public_key, ["HS256"]),
+        "of another type": mint_user_token(header={"typ": "JWT"}),
+        "with its own keys": mint_user_token(header={"jku": "https://evil.example/jwks.json"}),
+        "of another issuer": mint_user_token(iss="https://evil.example"),
+        "for another audience": mint_user_token(aud="another"),
+        "for nobody": mint_user_token(sub="not a uuid"),
+        "internal": mint_internal_token(service, service),
+    }
+
+
+def bad_internal_tokens(service: str, other: str) -> dict[str, str]:
+    """Return tokens that must never pass for a service's, by what is wrong with them."""
+    return {
+        "a user's": mint_user_token(),
+        "for another service": mint_internal_token(other, "another"),
+        "of a stranger": mint_internal_token("stranger", service),
+        "under a false name": mint_internal_token(service, service, iss=other),
+        "expired": mint_internal_token(other, service, expires_in=-3600),
+        "too long-lived": mint_internal_token(other, service, expires_in=3600),
+    }
+
+
+def _unsigned(token: str, header: dict[str, Any]) -> str:
+    encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+    return f"{encoded}.{token.split('.')[1]}."
+
+
+def assert_problem(response: httpx.Response, status: int | None = None) -> dict[str, Any]:
+    """Return the problem document of an answer that must be one, of this status if given."""
+    __tracebackhide__ = True
+    where = f"{response.request.method} {response.request.url}: {response.status_code}"
+    assert 400 <= response.status_code < 500 or response.status_code == 503, where
+    assert status in (None, response.status_code), where
+    assert response.headers["content-type"] == MEDIA_TYPE, where
+    document: dict[str, Any] = response.json()
+    assert set(document) == MEMBERS, where
+    assert document["status"] == response.status_code
+    assert document["request_id"] == response.headers["X-Request-ID"]
+    assert document["code"].count(".") == 1
+    return document
+
+
+class HttpConformance:
+    """Probes, error shapes and hostile input."""
+
+    async def test_probes_answer(self, client: httpx.AsyncClient) -> None:
+        assert (await client.get("/healthz")).json() == {"status": "alive"}
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
+
+    async def test_an_unknown_path_is_a_problem(self, client: httpx.AsyncClient) -> None:
+        problem = assert_problem(await client.get("/api/v1/no/such/path"), 404)
+        assert problem["code"] == "common.route_not_found"
+
+    async def test_a_method_that_is_not_allowed_is_a_problem(
+        self, client: httpx.AsyncClient
+    ) -> None:
+        response = await client.delete("/healthz")
+        assert assert_problem(response, 405)["code"] == "common.method_not_allowed"
+        assert response.headers["allow"] == "GET"
+
+    async def test_every_answer_carries_security_headers_and_a_request_id(
+        self, client: httpx.AsyncClient, settings: ServiceSettings
+    ) -> None:
+        for path in ("/healthz", "/no/such/path"):
+            response = await client.get(path, headers={"X-Request-ID": "from-the-client"})
+            assert settings.security_headers.items() <= _titled(response, settings).items()
+            assert response.headers["x-request-id"] == "from-the-client"
+
+    async def test_a_malformed_request_id_is_replaced(self, client: httpx.AsyncClient) -> None:
+        for malformed in ("", "a b", "x" * 129, "{}"):
+            response = await client.get("/healthz", headers={"X-Request-ID": malformed})
+            assert len(response.headers["x-request-id"]) == 36
+
+    @pytest.mark.parametrize("kind", HOSTILE_BODIES)
+    async def test_a_hostile_body_is_refused_everywhere(
+        self, app: FastAPI, client: httpx.AsyncClient, kind: str
+    ) -> None:
+        body, code = HOSTILE_BODIES[kind]
+        headers = {"Content-Type": JSON, **bearer(mint_user_token())}
+        for operation in public_operations(app):
+            if operation.body_properties() is not None:
+                response = await client.request(
+                    operation.method, operation.path(), content=body, headers=headers
+                )
+                assert assert_problem(response, 422)["code"] == code
+
+    async def test_wrong_values_in_a_body_are_no_server_error(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        headers = bearer(mint_user_token())
+        for operation in public_operations(app):
+            for name in operation.body_properties() or ():
+                for value in WRONG_VALUES:
+                    response = await client.request(
+                        operation.method, operation.path(), json={name: value}, headers=headers
+                    )
+                    if response.status_code >= 400:
+                        assert_problem(response)
+
+    async def test_a_body_that_is_too_large_is_refused(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(32):
+                yield b" " * 65_536
+
+        for operation in public_operations(app):
+            if operation.body_properties() is not None:
+                for content in (b" " * 2_000_000, chunks()):
+                    response = await client.request(
+                        operation.method, operation.path(), content=content
+                    )
+                    assert assert_problem(response, 413)["code"] == "common.body_too_large"
+
+    @pytest.mark.parametrize("text", HOSTILE_PATHS)
+    async def test_hostile_text_in_path_and_query_is_refused(
+        self, app: FastAPI, client: httpx.AsyncClient, text: str
+    ) -> None:
+        for operation in public_operations(app):
+            path = operation.path("PLACEHOLDER").replace("PLACEHOLDER", text)
+            response = await client.request(operation.method, f"{path}?q={text}")
+            assert assert_problem(response, 422)["code"] == "common.invalid_text"
+
+    async def test_strange_text_in_a_path_is_no_server_error(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        headers = bearer(mint_user_token())
+        for operation in public_operations(app):
+            for text in ("\u202e", "x" * 5000, "%00", "' OR 1=1 --", "../..", "\U0001f600"):
+                response = await client.request(
+                    operation.method, operation.path(text), headers=headers
+                )
+                if response.status_code >= 400:
+                    assert_problem(response)
+
+    async def test_a_cursor_from_elsewhere_is_refused(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        headers = bearer(mint_user_token())
+        for operation in public_operations(app):
+            if not operation.takes("cursor"):
+                continue
+            for cursor in (encode_cursor("no such list", (1,)), "!", "e30", "bnVsbA", "x" * 400):
+                response = await client.request(
+                    operation.method, operation.path(), params={"cursor": cursor}, headers=headers
+                )
+                problem = assert_problem(response)
+                # A list below an unknown id may refuse the id before the cursor.
+                if "{" not in operation.template:
+                    assert problem["code"] == "common.invalid_cursor"
+
+    async def test_metrics_name_routes_and_never_paths(self, client: httpx.AsyncClient) -> None:
+        await client.get("/no/such/path")
+        text = (await client.get("/metrics")).text
+        assert 'http_requests_total{method="GET",route="unmatched",status="404"}' in text
+        assert "http_request_seconds_bucket" in text
+        assert "/no/such/path" not in text
+
+    async def test_the_gateway_gets_its_error_pages(self, client: httpx.AsyncClient) -> None:
+        for status in (404, 413, 429):
+            assert_problem(await client.get(f"/problem/{status}"), status)
+        assert (await client.get("/problem/502")).json()["code"] == "common.bad_gateway"
+        assert_problem(await client.get("/problem/200"), 404)
+
+
+class IdentityConformance:
+    """Who may call what: tokens alone say who somebody is."""
+
+    async def test_no_bad_token_passes_for_a_user(
+        self, app: FastAPI, client: httpx.AsyncClient, service: str
+    ) -> None:
+        for operation in public_operations(app):
+            if operation.needs(USER_SCHEME):
+                for flaw, token in bad_user_tokens(service).items():
+                    response = await client.request(
+                        operation.method, operation.path(), headers=bearer(token)
+                    )
+                    problem = assert_problem(response, 401)
+                    assert problem["code"] == "common.invalid_token", flaw
+                    assert response.headers["www-authenticate"].startswith("Bearer")
+
+    async def test_internal_routes_take_tokens_of_services_only(
+        self, app: FastAPI, client: httpx.AsyncClient, service: str, settings: ServiceSettings
+    ) -> None:
+        other = next(name for name in settings.peers if name != service)
+        for operation in internal_operations(app):
+            assert operation.needs(INTERNAL_SCHEME), operation.name
+            assert not operation.needs(USER_SCHEME), operation.name
+            path = operation.path()
+            assert_problem(await client.request(operation.method, path), 401)
+            for token in bad_internal_tokens(service, other).values():
+                response = await client.request(operation.method, path, headers=bearer(token))
+                assert assert_problem(response, 401)["code"] == "common.invalid_token"
+
+    async def test_public_routes_take_no_tokens_of_services(self, app: FastAPI) -> None:
+        for operation in public_operations(app):
+            assert not operation.needs(INTERNAL_SCHEME), operation.name
+
+    async def test_identity_headers_mean_nothing(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        for operation in (*public_operations(app), *internal_operations(app)):
+            path = operation.path()
+            plain = await client.request(operation.method, path)
+            claimed = await client.request(operation.method, path, headers=IDENTITY_HEADERS)
+            assert claimed.status_code == plain.status_code, operation.name
+
+
+class DocumentConformance:
+    """OpenAPI and settings: what others read instead of the code."""
+
+    async def test_the_committed_documents_are_current(self, app: FastAPI, package: str) -> None:
+        folder = service_folder(package)
+        hint = f"run: python -m common.http.openapi {package} {folder.name}"
+        expected = rendered(public_document(app))
+        assert (folder / PUBLIC_FILE).read_text(encoding="utf-8") == expected, hint
+        internal = internal_document(app)
+        if internal["paths"]:
+            committed = (folder / INTERNAL_FILE).read_text(encoding="utf-8")
+            assert committed == rendered(internal), hint
+
+    async def test_the_document_is_served(
+        self, client: httpx.AsyncClient, app: FastAPI, service: str
+    ) -> None:
+        response = await client.get(f"/api/v1/{service}/openapi.json")
+        assert response.text == rendered(public_document(app))
+
+    async def test_operations_are_named_verb_noun_and_document_problems(self, app: FastAPI) -> None:
+        operations = (*public_operations(app), *internal_operations(app))
+        names = [operation.name for operation in operations]
+        assert len(set(names)) == len(names)
+        for operation in operations:
+            assert "_" in operation.name, f"{operation.name} is no verb_noun"
+            content = operation.document["responses"]["default"]["content"]
+            assert content[MEDIA_TYPE]["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert "HTTPValidationError" not in json.dumps(operation.document)
+
+    async def test_docs_work_offline(
+        self, client: httpx.AsyncClient, settings: ServiceSettings
+    ) -> None:
+        page = await client.get("/docs")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert "http" not in page.text.replace('<html lang="en">', "")
+        for name in settings.peers:
+            assert f"/api/v1/{name}/openapi.json" in page.text
+        for asset in ("docs.js", "docs.css", "swagger-ui.css", "swagger-ui-bundle.js"):
+            assert (await client.get(f"/docs/{asset}")).status_code == 200
+
+    def test_settings_are_described_frozen_and_secrets_have_no_default(
+        self, settings: ServiceSettings, service: str
+    ) -> None:
+        settings_type = type(settings)
+        assert settings_type.model_config.get("frozen") is True
+        assert settings_type.model_config.get("env_prefix") == f"{service.upper()}_"
+        for name, field in settings_type.model_fields.items():
+            assert field.description, f"{name} has no description"
+            if field.annotation is SecretStr:
+                assert field.default is PydanticUndefined, f"{name} has a default"
+
+
+class Conformance(HttpConformance, IdentityConformance, DocumentConformance, MigrationConformance):
+    """All of it; a service inherits this one."""
+
+
+def service_folder(package: str) -> Path:
+    """Return the folder of a service in the repository."""
+    return Path(str(importlib.import_module(package).__file__)).parents[2]
+
+
+def _titled(response: httpx.Response, settings: ServiceSettings) -> dict[str, str]:
+    return {name: response.headers.get(name, "") for name in settings.security_headers}

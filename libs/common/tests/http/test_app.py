@@ -1,0 +1,56 @@
+"""What surrounds the routes of every app: identity, CORS, documents, traces."""
+
+import httpx
+from fastapi import FastAPI
+
+from common.http.openapi import internal_document, public_document
+from common.testing.keys import bearer, mint_internal_token, mint_user_token
+
+
+async def test_a_token_says_who_calls(client: httpx.AsyncClient) -> None:
+    response = await client.get("/api/v1/me", headers=bearer(mint_user_token(username="grace")))
+    assert response.json() == {"username": "grace"}
+    assert (await client.get("/api/v1/me")).status_code == 401
+    assert (await client.get("/api/v1/me")).headers["www-authenticate"] == "Bearer"
+
+
+async def test_an_optional_token_may_be_absent_but_not_bad(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/v1/visitor")).json() == {"username": None}
+    for header in ("Bearer x.y.z", "Basic eDp5", "Bearer"):
+        response = await client.get("/api/v1/visitor", headers={"Authorization": header})
+        assert response.status_code == 401, header
+
+
+async def test_a_service_is_known_by_its_own_token(client: httpx.AsyncClient) -> None:
+    token = mint_internal_token("other", "echo")
+    response = await client.get("/internal/caller", headers=bearer(token))
+    assert response.json() == {"caller": "other"}
+
+
+async def test_only_listed_origins_may_call_from_a_browser(client: httpx.AsyncClient) -> None:
+    for origin, allowed in (("https://app.example", True), ("https://evil.example", False)):
+        response = await client.get("/healthz", headers={"Origin": origin})
+        assert ("access-control-allow-origin" in response.headers) is allowed
+
+
+async def test_internal_routes_stay_out_of_the_public_document(app: FastAPI) -> None:
+    public, internal = public_document(app), internal_document(app)
+    assert set(internal["paths"]) == {"/internal/caller"}
+    assert not any(path.startswith("/internal") for path in public["paths"])
+    assert set(public["components"]["securitySchemes"]) == {"user"}
+    assert set(internal["components"]["securitySchemes"]) == {"internal"}
+    assert "HTTPValidationError" not in public["components"]["schemas"]
+
+
+async def test_docs_show_every_service(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert "/api/v1/other/openapi.json" in page.text
+    assert 'value="/api/v1/echo/openapi.json" selected' in page.text
+    assert (await client.get("/docs/swagger-ui-bundle.js")).status_code == 200
+    assert (await client.get("/docs/..%2f..%2fapp.py")).status_code == 404
+
+
+async def test_metrics_carry_the_template_with_its_prefix(client: httpx.AsyncClient) -> None:
+    await client.get("/api/v1/notes/5")
+    text = (await client.get("/metrics")).text
+    assert 'route="/api/v1/notes/{number}"' in text
