@@ -32,7 +32,12 @@ async def get_metrics() -> Response:
 
 @router.get("/problem/{status}")
 async def get_problem(status: int) -> Response:
-    """Answer with a status as a problem document; the gateway asks for its own failures."""
+    """Answer 200 with the problem document of a status: the gateway shows it under that status.
+
+    A page that answered 502 itself would be to the gateway an app that is down.
+    """
     if not HTTPStatus.BAD_REQUEST <= status < 600:  # noqa: PLR2004 — the end of the 5xx.
         raise NotFound
-    return problem_response(status)
+    page = problem_response(status)
+    page.status_code = HTTPStatus.OK
+    return page
