@@ -23,7 +23,7 @@ async def refresh_keys(platform: Platform) -> None:
 
     A key set that equals the one in use costs nothing: what it verified stays remembered.
     """
-    current = await _load(platform)
+    current = stored = await _load(platform)
     wait = _FIRST_SECONDS
     while True:
         beat()
@@ -32,7 +32,8 @@ async def refresh_keys(platform: Platform) -> None:
             wait = platform.settings.jwks_refresh_seconds
             if fetched != current and _use(platform, fetched):
                 current = fetched
-                await _store(platform, fetched)
+            if current is not None and current != stored and await _store(platform, current):
+                stored = current
         await asyncio.sleep(wait)
 
 
@@ -66,8 +67,10 @@ def _use(platform: Platform, keys: dict[str, Any]) -> bool:
     return True
 
 
-async def _store(platform: Platform, keys: dict[str, Any]) -> None:
+async def _store(platform: Platform, keys: dict[str, Any]) -> bool:
     try:
         await store_jwks(platform.database, keys, utc_now())
     except Unavailable as error:
         log.warning("jwks_copy_unwritten", reason=str(error))
+        return False
+    return True

@@ -35,7 +35,6 @@ def configure(settings: LogSettings, service: str) -> None:
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
-        cache_logger_on_first_use=True,
     )
     _route_standard_library(level, shared, renderer)
 

@@ -1,0 +1,130 @@
+"""Tokens speak for whom they were signed, for as long as they say, and for nobody else."""
+
+import time
+from typing import Any, cast
+
+import pytest
+
+from common.ids import new_id
+from common.testing.conformance import bad_internal_tokens, bad_user_tokens
+from common.testing.keys import (
+    AUDIENCE,
+    ISSUER,
+    jwks,
+    key_of,
+    mint_internal_token,
+    mint_user_token,
+    private_pem,
+    public_pem,
+)
+from common.tokens import InternalTokens, InvalidToken, KeysUnknown, UserTokens
+
+
+@pytest.fixture
+def tokens() -> UserTokens:
+    made = UserTokens(ISSUER, AUDIENCE)
+    made.use_keys(jwks())
+    return made
+
+
+@pytest.fixture
+def internal() -> InternalTokens:
+    return InternalTokens("echo", private_pem("echo"), {"other": public_pem("other")})
+
+
+def test_a_user_is_who_the_claims_say(tokens: UserTokens) -> None:
+    user_id = new_id()
+    token = mint_user_token(user_id, username="ada", roles=["admin"], scope="read write")
+    user = tokens.verify(token)
+    assert (user.id, user.username) == (user_id, "ada")
+    assert user.roles == {"admin"}
+    assert user.scope == {"read", "write"}
+    assert tokens.verify(token) is user
+
+
+@pytest.mark.parametrize("flaw", bad_user_tokens("echo"))
+def test_a_bad_token_is_refused(tokens: UserTokens, flaw: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.verify(bad_user_tokens("echo")[flaw])
+
+
+@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "username", "iat", "exp"])
+def test_every_claim_is_required(tokens: UserTokens, claim: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.verify(mint_user_token(**cast("dict[str, Any]", {claim: None})))
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "é.x.y", "\ud800", "x" * 9000, "W10.W10.W10"])
+def test_what_is_no_token_is_refused(tokens: UserTokens, token: str) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+
+
+def test_a_token_with_odd_claims_is_refused(tokens: UserTokens) -> None:
+    oddities: list[dict[str, Any]] = [
+        {"roles": 7},
+        {"roles": [{}]},
+        {"exp": 1e300},
+        {"sub": 7},
+        {"sid": []},
+    ]
+    for claims in oddities:
+        with pytest.raises(InvalidToken):
+            tokens.verify(mint_user_token(**claims))
+
+
+def test_a_remembered_token_expires(tokens: UserTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = mint_user_token(expires_in=60)
+    tokens.verify(token)
+    later = time.time() + 60 + 31
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+
+
+def test_without_keys_nothing_can_be_said() -> None:
+    with pytest.raises(KeysUnknown):
+        UserTokens(ISSUER, AUDIENCE).verify(mint_user_token())
+
+
+def test_new_keys_replace_the_old_at_once(tokens: UserTokens) -> None:
+    old = mint_user_token()
+    tokens.verify(old)
+    tokens.use_keys({"keys": [key_of("next").as_dict(private=False)]})
+    assert tokens.verify(mint_user_token(signer="next")).username == "ada"
+    with pytest.raises(InvalidToken):
+        tokens.verify(old)
+
+
+@pytest.mark.parametrize("malformed", [{}, {"keys": []}, {"keys": [{"kty": "EC"}]}, {"keys": 7}])
+def test_a_malformed_key_set_leaves_the_old(
+    tokens: UserTokens, malformed: dict[str, object]
+) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        tokens.use_keys(malformed)
+    assert tokens.verify(mint_user_token()).username == "ada"
+
+
+def test_a_service_is_known_to_the_one_it_calls(internal: InternalTokens) -> None:
+    assert internal.verify(mint_internal_token("other", "echo")) == "other"
+
+
+def test_an_issued_token_is_reused_and_passes_only_where_it_was_meant_for(
+    internal: InternalTokens,
+) -> None:
+    token = internal.issue("other")
+    assert internal.issue("other") == token
+    assert internal.issue("third") != token
+    for name, accepted in (("other", True), ("third", False)):
+        callee = InternalTokens(name, private_pem(name), {"echo": public_pem("echo")})
+        if accepted:
+            assert callee.verify(token) == "echo"
+        else:
+            with pytest.raises(InvalidToken):
+                callee.verify(token)
+
+
+@pytest.mark.parametrize("flaw", bad_internal_tokens("echo", "other"))
+def test_a_bad_internal_token_is_refused(internal: InternalTokens, flaw: str) -> None:
+    with pytest.raises(InvalidToken):
+        internal.verify(bad_internal_tokens("echo", "other")[flaw])
