@@ -156,7 +156,7 @@ def _dump(document: Mapping[str, Any]) -> bytes:
 
 def _field_errors(error: AppError) -> list[dict[str, str]]:
     field = error.fields.get("field")
-    if error.category is not Category.INVALID or not isinstance(field, str):
+    if not isinstance(field, str):
         return []
     return [{"pointer": "/" + _escaped(field), "code": error.code, "detail": str(error)}]
 

@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
 
 
 @router.post("/register", status_code=status.HTTP_202_ACCEPTED)
-async def register(
+async def register_account(
     body: AccountCreate, tx: InTransaction, resources: WithResources
 ) -> AccountAccepted:
     """Register an address. The answer is the same whether or not the address is known."""

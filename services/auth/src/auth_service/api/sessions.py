@@ -27,7 +27,7 @@ async def log_in(
 
 
 @router.post("/refresh")
-async def refresh(
+async def refresh_session(
     body: SessionToken, tx: InTransaction, resources: WithResources, response: Response
 ) -> TokensRead:
     """Exchange a refresh token for its successor and a new access token."""

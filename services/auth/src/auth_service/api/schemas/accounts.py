@@ -16,6 +16,7 @@ def _normalise_email(value: str) -> str:
 
 
 Email = Annotated[str, Field(max_length=254), AfterValidator(_normalise_email)]
+# Three characters at least, so that no name is ever `me`, which names the caller in paths.
 Username = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9_]{1,28}[a-z0-9]$", examples=["grace_hopper"])
 ]

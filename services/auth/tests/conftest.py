@@ -1,0 +1,23 @@
+"""The app under test is auth; its hashes are cheap, which changes nothing but time."""
+
+from typing import Any
+
+import pytest
+
+from common.testing.keys import private_pem
+
+
+@pytest.fixture(scope="session")
+def package() -> str:
+    return "auth_service"
+
+
+@pytest.fixture(scope="session")
+def more_settings() -> dict[str, Any]:
+    return {
+        "signing_key": private_pem("auth's signing key"),
+        "link_secret": "a secret of the tests",
+        "public_url": "http://localhost:8080",
+        "argon2_memory_kib": 64,
+        "argon2_iterations": 1,
+    }

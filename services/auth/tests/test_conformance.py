@@ -1,0 +1,5 @@
+from common.testing.conformance import Conformance
+
+
+class TestAuth(Conformance):
+    """Auth keeps what every service promises."""
