@@ -1,33 +1,8 @@
-"""A place in a producer's log, which is also the id of its entry on the stream."""
+"""A place in the log, by the name that producers know it by.
 
-from dataclasses import dataclass
-from typing import Final
+It is defined outside of this package, whose import declares the tables of a producer.
+"""
 
-_BIGGEST: Final = 2**63 - 1  # PostgreSQL's bigint; a stream's id may be larger.
+from common.place import EMPTY, Place, stream_key
 
-
-def stream_key(service: str) -> str:
-    """Return the name of a service's stream."""
-    return f"events:{service}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place in a log, and as a stream id: `<epoch>-<position>`."""
-
-    epoch: int
-    position: int
-
-    def __str__(self) -> str:
-        return f"{self.epoch}-{self.position}"
-
-    @classmethod
-    def parse(cls, stream_id: str) -> "Place | None":
-        """Read a stream id; None for what no relay can have written."""
-        numbers = [int(part) for part in stream_id.split("-") if part.isdecimal()]
-        if len(numbers) != 2 or max(numbers) > _BIGGEST:  # noqa: PLR2004 — an id is a pair.
-            return None
-        return cls(*numbers)
-
-
-EMPTY: Final = Place(0, 0)
+__all__ = ["EMPTY", "Place", "stream_key"]

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from common import trace
 from common.contracts import Envelope, Event
 from common.errors import AppError, Unavailable
-from common.outbox.place import Place
+from common.place import Place
 from common.streams.sources import Source, Stream
 from common.streams.tables import StreamCursor
 from common.supervision import beat

@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from common.contracts import Envelope
 from common.http.client import PeerClient
-from common.outbox.place import EMPTY, Place, stream_key
+from common.place import EMPTY, Place, stream_key
 
 BATCH: Final = 500
 
