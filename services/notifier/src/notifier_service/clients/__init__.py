@@ -1,0 +1,1 @@
+"""What notifier calls: auth for links, the mail server, and Celery's queues."""

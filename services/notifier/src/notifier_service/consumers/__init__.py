@@ -1,0 +1,22 @@
+"""What notifier does with the events of others: each type has one function."""
+
+from common.contracts import (
+    EmailVerificationRequested,
+    KnownAddressRegistered,
+    PostDeleted,
+    PostPublished,
+    UserFollowed,
+    UserUnfollowed,
+)
+from common.streams import Handlers
+from notifier_service.consumers import auth, posts, users
+from notifier_service.unit_of_work import Tx
+
+HANDLERS: Handlers[Tx] = {
+    EmailVerificationRequested: auth.email_verification_requested,
+    KnownAddressRegistered: auth.known_address_registered,
+    UserFollowed: users.user_followed,
+    UserUnfollowed: users.user_unfollowed,
+    PostPublished: posts.post_published,
+    PostDeleted: posts.post_deleted,
+}

@@ -1,0 +1,26 @@
+"""Users' events: a copy of who follows whom."""
+
+from common.contracts import UserFollowed, UserUnfollowed
+from common.streams import Received
+from notifier_service.unit_of_work import Tx
+from notifier_service.usecases import follows
+
+
+async def user_followed(tx: Tx, event: Received[UserFollowed]) -> None:
+    await follows.begin_follow(
+        tx,
+        follower_id=event.data.follower_id,
+        followee_id=event.data.followee_id,
+        since=event.data.followed_at,
+        place=event.place,
+    )
+
+
+async def user_unfollowed(tx: Tx, event: Received[UserUnfollowed]) -> None:
+    await follows.end_follow(
+        tx,
+        follower_id=event.data.follower_id,
+        followee_id=event.data.followee_id,
+        until=event.data.unfollowed_at,
+        place=event.place,
+    )

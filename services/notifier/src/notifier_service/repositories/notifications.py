@@ -1,0 +1,125 @@
+"""Inboxes: which items are due by the copies of posts and follows, and one person's pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from notifier_service.models import Follow, Notification, PublishedPost
+
+# Any constant will do; it is taken in this schema's database by nothing else.
+_LOCK = 0x4E4F5449
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of the inboxes something happened to: None stands for all."""
+
+    post_id: UUID | None = None
+    author_id: UUID | None = None
+    recipient_id: UUID | None = None
+
+    def covers(self, recipient: Any) -> ColumnElement[bool]:
+        """Return the condition on the post, and on the column that holds the recipient."""
+        pairs = (
+            (PublishedPost.post_id, self.post_id),
+            (PublishedPost.author_id, self.author_id),
+            (recipient, self.recipient_id),
+        )
+        return and_(*(column == value for column, value in pairs if value is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    id: UUID
+    created_at: datetime
+    read_at: datetime | None
+    post_id: UUID
+    slug: str
+    title: str
+    author_username: str
+
+
+class Notifications:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lock(self) -> None:
+        """Let no other transaction change posts, follows or notifications until this one ends."""
+        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+    async def remove_undue(self, scope: Scope) -> None:
+        """Remove items whose post is gone or whose recipient did not follow at its time."""
+        followed = exists().where(
+            Follow.follower_id == Notification.recipient_id, _due_to_followers()
+        )
+        undue = delete(Notification).where(
+            PublishedPost.post_id == Notification.post_id,
+            scope.covers(Notification.recipient_id),
+            ~followed,
+        )
+        await self._session.execute(undue, execution_options={"synchronize_session": False})
+
+    async def find_missing(self, scope: Scope) -> Sequence[tuple[UUID, UUID, datetime]]:
+        """Return post, recipient and time of the items that are due and not there."""
+        there = exists().where(
+            Notification.post_id == PublishedPost.post_id,
+            Notification.recipient_id == Follow.follower_id,
+        )
+        query = (
+            select(PublishedPost.post_id, Follow.follower_id, PublishedPost.published_at)
+            .distinct()
+            .where(_due_to_followers(), scope.covers(Follow.follower_id), ~there)
+        )
+        rows = await self._session.execute(query)
+        return [(post_id, recipient_id, at) for post_id, recipient_id, at in rows]
+
+    async def add(self, items: Sequence[dict[str, Any]]) -> None:
+        """Add items; those that are there already stay as they are."""
+        if items:
+            await self._session.execute(insert(Notification).on_conflict_do_nothing(), items)
+
+
+class Inbox:
+    """Reads of one person's items: columns only, as they are asked for again and again."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def page(
+        self, recipient_id: UUID, *, limit: int, after: tuple[datetime, UUID] | None
+    ) -> list[InboxItem]:
+        """Return items, newest first, from the one that follows `after`."""
+        query = (
+            select(
+                Notification.id,
+                Notification.created_at,
+                Notification.read_at,
+                Notification.post_id,
+                PublishedPost.slug,
+                PublishedPost.title,
+                PublishedPost.author_username,
+            )
+            .join(PublishedPost, PublishedPost.post_id == Notification.post_id)
+            .where(Notification.recipient_id == recipient_id)
+            .order_by(Notification.created_at.desc(), Notification.id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(Notification.created_at, Notification.id) < after)
+        return [InboxItem(*row) for row in await self._connection.execute(query)]
+
+
+def _due_to_followers() -> ColumnElement[bool]:
+    """Return the rule: whoever followed the author when the post was published."""
+    return and_(
+        Follow.followee_id == PublishedPost.author_id,
+        Follow.since <= PublishedPost.published_at,
+        or_(Follow.until.is_(None), Follow.until >= PublishedPost.published_at),
+        PublishedPost.deleted.is_(False),
+    )

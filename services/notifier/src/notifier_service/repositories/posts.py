@@ -1,0 +1,44 @@
+"""The copy of published posts. What is not newer than the row is ignored."""
+
+from uuid import UUID
+
+from sqlalchemy import literal, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.place import Place
+from notifier_service.models import PublishedPost
+
+# The first publication counts: what is published again notifies nobody again.
+_CHANGES = ("author_username", "title", "slug", "epoch", "position")
+
+
+class Posts:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def publish(self, post: PublishedPost) -> None:
+        """Keep a post, or what has changed about it."""
+        columns = PublishedPost.__table__.columns.keys()
+        values = {name: getattr(post, name) for name in columns if name != "deleted"}
+        new = insert(PublishedPost).values(values)
+        saved = new.on_conflict_do_update(
+            index_elements=["post_id"],
+            set_={"deleted": False} | {name: new.excluded[name] for name in _CHANGES},
+            where=tuple_(PublishedPost.epoch, PublishedPost.position)
+            < tuple_(new.excluded.epoch, new.excluded.position),
+        )
+        await self._session.execute(saved)
+
+    async def delete(self, post_id: UUID, *, place: Place) -> None:
+        """Mark a post as deleted; one that was never published is not known here."""
+        deleted = (
+            update(PublishedPost)
+            .where(
+                PublishedPost.post_id == post_id,
+                tuple_(PublishedPost.epoch, PublishedPost.position)
+                < tuple_(literal(place.epoch), literal(place.position)),
+            )
+            .values(deleted=True, epoch=place.epoch, position=place.position)
+        )
+        await self._session.execute(deleted)

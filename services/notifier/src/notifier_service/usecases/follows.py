@@ -1,0 +1,28 @@
+"""The copy of who follows whom, and what it means for inboxes."""
+
+from datetime import datetime
+from uuid import UUID
+
+from common.place import Place
+from notifier_service.unit_of_work import Tx
+from notifier_service.usecases.notifications import settle_follow
+
+
+async def begin_follow(
+    tx: Tx, *, follower_id: UUID, followee_id: UUID, since: datetime, place: Place
+) -> None:
+    """Copy that somebody follows somebody; posts since then belong into the inbox."""
+    await tx.notifications.lock()
+    await tx.follows.begin(
+        follower_id=follower_id, followee_id=followee_id, since=since, place=place
+    )
+    await settle_follow(tx, follower_id=follower_id, followee_id=followee_id)
+
+
+async def end_follow(
+    tx: Tx, *, follower_id: UUID, followee_id: UUID, until: datetime, place: Place
+) -> None:
+    """Copy that somebody follows somebody no longer; earlier posts stay in the inbox."""
+    await tx.notifications.lock()
+    await tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
+    await settle_follow(tx, follower_id=follower_id, followee_id=followee_id)
