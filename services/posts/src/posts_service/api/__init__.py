@@ -1,0 +1,6 @@
+"""The HTTP routes of posts: public ones below /api/v1/posts, and /internal for services."""
+
+from common.http.events import router as events
+from posts_service.api.posts import router as posts
+
+routers = (posts, events)

@@ -1,0 +1,149 @@
+"""Posts: written by their authors, read by everybody once published."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response, status
+
+from common.clock import utc_now
+from common.http.dependencies import CurrentUser, OptionalUser, optional_user
+from common.http.etag import (
+    REVALIDATE,
+    Conditions,
+    Preconditions,
+    etag,
+    not_modified,
+    tag_headers,
+)
+from common.http.pagination import Page, Pagination
+from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
+from posts_service.api.schemas.posts import PostCreate, PostRead, PostSummary, PostUpdate, Tag
+from posts_service.models import PostStatus
+from posts_service.repositories.posts import PostSummaryView, PostView
+from posts_service.usecases import posts
+from posts_service.usecases.slugs import reference_of
+
+router = APIRouter(prefix="/api/v1/posts", tags=["posts"])
+
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client holds this representation."}
+}
+_NO_POST: dict[int | str, dict[str, Any]] = {
+    404: {"description": "There is no such post, or it is somebody else's draft."}
+}
+_NOT_YOURS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "It is somebody else's."},
+    412: {"description": "The post is no longer what If-Match names."},
+}
+_FINAL: dict[int | str, dict[str, Any]] = {
+    409: {"description": "It is published and cannot become a draft."}
+}
+# Anybody may keep a published post, and asks each time whether it still holds.
+_SHARED = "public, no-cache"
+_LIST = "posts"
+
+
+@router.post("", status_code=status.HTTP_201_CREATED, response_model=PostRead)
+async def create_post(
+    body: PostCreate, tx: InTransaction, user: CurrentUser, resources: WithResources
+) -> Response:
+    """Write a post, as a draft or published at once."""
+    post = await posts.create_post(
+        tx,
+        markdown=resources.markdown,
+        author=user,
+        title=body.title,
+        body=body.body,
+        tags=body.tags,
+        status=body.status,
+        now=utc_now(),
+    )
+    answer = _answer(post)
+    answer.status_code = status.HTTP_201_CREATED
+    answer.headers["Location"] = f"{router.prefix}/{post.id}"
+    return answer
+
+
+@router.get("", dependencies=[Depends(optional_user)])
+async def list_posts(
+    reads: ForReading,
+    page: Pagination,
+    response: Response,
+    tag: Annotated[Tag | None, Query(description="Only posts with this tag.")] = None,
+    author: Annotated[str | None, Query(description="Only posts of who has this name.")] = None,
+) -> Page[PostSummary]:
+    """List published posts, newest first."""
+    after = page.after(_LIST, datetime, UUID)
+    rows = await posts.list_posts(reads, after=after, limit=page.fetch, tag=tag, author=author)
+    # The same for everybody.
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return page.page(rows, kind=_LIST, key=_place, render=PostSummary.model_validate)
+
+
+@router.get("/{id_or_slug}", response_model=PostRead, responses=_NOT_MODIFIED | _NO_POST)
+async def read_post(
+    id_or_slug: IdOrSlug, reads: ForReading, user: OptionalUser, conditions: Conditions
+) -> Response:
+    """Return a published post, or a draft to its author."""
+    viewer_id = user.id if user else None
+    post = await posts.read_post(reads, reference=reference_of(id_or_slug), viewer_id=viewer_id)
+    return _answer(post, conditions)
+
+
+@router.patch("/{id_or_slug}", response_model=PostRead, responses=_NO_POST | _NOT_YOURS | _FINAL)
+async def edit_post(
+    *,
+    id_or_slug: IdOrSlug,
+    body: PostUpdate,
+    tx: InTransaction,
+    user: CurrentUser,
+    resources: WithResources,
+    conditions: Conditions,
+) -> Response:
+    """Change in the caller's post what the body names; its slug stays."""
+    post = await posts.edit_post(
+        tx,
+        markdown=resources.markdown,
+        reference=reference_of(id_or_slug),
+        editor_id=user.id,
+        check=_requirement(conditions),
+        **body.model_dump(exclude_unset=True),
+        now=utc_now(),
+    )
+    return _answer(post)
+
+
+@router.delete(
+    "/{id_or_slug}", status_code=status.HTTP_204_NO_CONTENT, responses=_NO_POST | _NOT_YOURS
+)
+async def delete_post(
+    id_or_slug: IdOrSlug, tx: InTransaction, user: CurrentUser, conditions: Conditions
+) -> None:
+    """Delete the caller's post for good."""
+    await posts.delete_post(
+        tx, reference=reference_of(id_or_slug), editor_id=user.id, check=_requirement(conditions)
+    )
+
+
+def _place(post: PostSummaryView) -> tuple[datetime | None, UUID]:
+    return post.published_at, post.id
+
+
+def _requirement(conditions: Preconditions) -> posts.Check:
+    return lambda current: conditions.require(etag(_body(current)))
+
+
+def _body(post: PostView) -> str:
+    return PostRead.model_validate(post).model_dump_json()
+
+
+def _answer(post: PostView, conditions: Preconditions | None = None) -> Response:
+    # The tag is of the very bytes that are sent, so it changes with the author's name, too.
+    body = _body(post)
+    tag = etag(body)
+    cache_control = _SHARED if post.status == PostStatus.PUBLISHED else REVALIDATE
+    if conditions is not None and conditions.unchanged(tag):
+        return not_modified(tag, cache_control)
+    headers = tag_headers(tag, cache_control)
+    return Response(body, headers=headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""The bodies of posts' requests and answers."""

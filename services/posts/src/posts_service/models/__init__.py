@@ -1,0 +1,19 @@
+"""What posts keeps: posts, copies of their authors, its events, and how far it read others'."""
+
+from common.db import Base
+from common.db.jwks_copy import JwksCopy
+from common.outbox import tables as outbox_tables
+from common.streams import tables as stream_tables
+from posts_service.models.authors import Author
+from posts_service.models.posts import ID_PATTERN, Post, PostStatus
+
+__all__ = [
+    "ID_PATTERN",
+    "Author",
+    "Base",
+    "JwksCopy",
+    "Post",
+    "PostStatus",
+    "outbox_tables",
+    "stream_tables",
+]

@@ -1,0 +1,58 @@
+"""A post: Markdown with the HTML made of it, visible to its author alone until it is published."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from common.db import Base
+
+ID_PATTERN: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+# Lists show published posts alone, so their indexes hold nothing else.
+_PUBLISHED: Final = text("status = 'published'")
+
+
+class PostStatus(StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+
+
+class Post(Base):
+    """Tags are values of a post, written and read with it: an array keeps their order in one row.
+
+    For a rare tag a list goes through the GIN index, for a frequent one along the newest posts.
+    """
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        UniqueConstraint("slug"),
+        CheckConstraint("status IN ('draft', 'published')", name="known_status"),
+        CheckConstraint("(status = 'published') = (published_at IS NOT NULL)", name="published_at"),
+        # A path names a post by id or by slug: no text may be both.
+        CheckConstraint(f"slug !~ '{ID_PATTERN}'", name="slug_is_no_id"),
+        Index("ix_posts_newest", "published_at", "id", postgresql_where=_PUBLISHED),
+        Index(
+            "ix_posts_newest_of_author",
+            "author_id",
+            "published_at",
+            "id",
+            postgresql_where=_PUBLISHED,
+        ),
+        Index("ix_posts_tags", "tags", postgresql_using="gin", postgresql_where=_PUBLISHED),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("authors.user_id"))
+    slug: Mapped[str]
+    title: Mapped[str]
+    body: Mapped[str]
+    body_html: Mapped[str]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(String))
+    status: Mapped[str]
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

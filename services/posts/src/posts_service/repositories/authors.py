@@ -1,0 +1,48 @@
+"""Copies of authors: of two statements about one person the later in users' log stays."""
+
+from uuid import UUID
+
+from sqlalchemy import tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common.outbox.place import EMPTY, Place
+from posts_service.models import Author
+
+
+class Authors:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def ensure(self, user_id: UUID, username: str) -> None:
+        """Write what a token tells of an author of whom nothing is known yet."""
+        new = insert(Author).values(
+            user_id=user_id,
+            username=username,
+            display_name=username,
+            epoch=EMPTY.epoch,
+            position=EMPTY.position,
+        )
+        await self._session.execute(new.on_conflict_do_nothing())
+
+    async def save(self, user_id: UUID, *, username: str, display_name: str, place: Place) -> None:
+        """Write what the event at `place` tells, unless a later one has told more."""
+        new = insert(Author).values(
+            user_id=user_id,
+            username=username,
+            display_name=display_name,
+            epoch=place.epoch,
+            position=place.position,
+        )
+        told = new.excluded
+        newer = new.on_conflict_do_update(
+            index_elements=[Author.user_id],
+            set_={
+                "username": told.username,
+                "display_name": told.display_name,
+                "epoch": told.epoch,
+                "position": told.position,
+            },
+            where=tuple_(Author.epoch, Author.position) < tuple_(told.epoch, told.position),
+        )
+        await self._session.execute(newer)

@@ -1,0 +1,145 @@
+"""Posts: locked and written in a transaction; read, joined with their authors, from anywhere."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, literal_column, or_, select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from common.db.violations import constraint_of
+from posts_service.models import Author, Post
+
+type Reference = UUID | str
+"""How a path names a post: by its id or by its slug."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorView:
+    username: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostSummaryView:
+    """A post as lists show it, with its author's present name."""
+
+    author: AuthorView
+    id: UUID
+    slug: str
+    title: str
+    tags: list[str]
+    status: str
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PostView(PostSummaryView):
+    """A post as it is read."""
+
+    body: str
+    body_html: str
+
+
+_SUMMARY: Final = (
+    Author.username,
+    Author.display_name,
+    Post.id,
+    Post.slug,
+    Post.title,
+    Post.tags,
+    Post.status,
+    Post.published_at,
+    Post.created_at,
+    Post.updated_at,
+)
+_WHOLE: Final = (*_SUMMARY, Post.body, Post.body_html)
+# Not a parameter: only a constant lets the planner use the partial indexes.
+_PUBLISHED: Final = Post.status == literal_column("'published'")
+
+
+class Posts:
+    """Posts of a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, post: Post) -> bool:
+        """Write a new post; False when its slug is taken."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(post)
+        except IntegrityError as error:
+            if constraint_of(error) == "uq_posts_slug":
+                return False
+            raise
+        return True
+
+    async def lock(self, reference: Reference) -> Post | None:
+        """Return a post, locked against other writers."""
+        query = select(Post).where(_named(reference)).with_for_update()
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def view(self, post_id: UUID) -> PostView:
+        """Return a post that must exist as readers will see it."""
+        await self._session.flush()
+        query = _joined(*_WHOLE).where(Post.id == post_id)
+        row = (await self._session.execute(query)).one()
+        return PostView(AuthorView(*row[:2]), *row[2:])
+
+    async def delete(self, post: Post) -> None:
+        """Delete a post."""
+        await self._session.delete(post)
+
+
+class PostReads:
+    """Posts outside of a transaction: each query carries its visibility."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find(self, reference: Reference, *, viewer_id: UUID | None) -> PostView | None:
+        """Return a post if it is published or the viewer's own."""
+        visible = or_(_PUBLISHED, Post.author_id == viewer_id) if viewer_id else _PUBLISHED
+        query = _joined(*_WHOLE).where(_named(reference), visible)
+        row = (await self._connection.execute(query)).one_or_none()
+        return PostView(AuthorView(*row[:2]), *row[2:]) if row else None
+
+    async def list_published(
+        self,
+        *,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+        tag: str | None,
+        author: str | None,
+    ) -> list[PostSummaryView]:
+        """Return published posts, newest first, that follow the key `after`."""
+        place = (Post.published_at, Post.id)
+        query = _joined(*_SUMMARY).where(_PUBLISHED)
+        if after is not None:
+            query = query.where(tuple_(*place) < tuple_(*after))
+        if tag is not None:
+            query = query.where(Post.tags.contains([tag]))
+        if author is not None:
+            query = query.where(Post.author_id == _id_of(author))
+        query = query.order_by(*(column.desc() for column in place)).limit(limit)
+        rows = (await self._connection.execute(query)).all()
+        return [PostSummaryView(AuthorView(*row[:2]), *row[2:]) for row in rows]
+
+
+def _joined(*columns: Any) -> Select[Any]:
+    return select(*columns).join(Author, Author.user_id == Post.author_id)
+
+
+def _named(reference: Reference) -> ColumnElement[bool]:
+    return Post.id == reference if isinstance(reference, UUID) else Post.slug == reference
+
+
+def _id_of(username: str) -> Any:
+    """Return the id of whoever has the username by the latest word of users."""
+    query = select(Author.user_id).where(Author.username == username)
+    return query.order_by(Author.epoch.desc(), Author.position.desc()).limit(1).scalar_subquery()

@@ -1,0 +1,36 @@
+"""Everything a posts process opens: the platform, and the thread that renders Markdown."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from common.platform import Platform, open_platform
+from posts_service.settings import Settings
+from posts_service.unit_of_work import Reads, Tx
+from posts_service.usecases.markdown import Markdown, open_markdown
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    settings: Settings
+    platform: Platform
+    markdown: Markdown
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Open a transaction and commit it at the end; an exception rolls it back."""
+        async with self.platform.database.transaction() as session:
+            yield Tx.of(session)
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[Reads]:
+        """Open a connection for reads of one statement each, which need no transaction."""
+        async with self.platform.database.reads() as connection:
+            yield Reads.of(connection)
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Open what every process of posts needs, and close it at the end."""
+    async with open_platform("posts", settings) as platform, open_markdown() as markdown:
+        yield Resources(settings, platform, markdown)

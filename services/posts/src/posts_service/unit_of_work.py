@@ -1,0 +1,35 @@
+"""One transaction's view of posts, which cannot commit, and the view of a read outside of one."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from common.outbox import Outbox
+from posts_service.repositories.authors import Authors
+from posts_service.repositories.posts import PostReads, Posts
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    session: AsyncSession
+    outbox: Outbox
+    posts: Posts
+    authors: Authors
+
+    @classmethod
+    def of(cls, session: AsyncSession) -> Self:
+        """Bind the repositories to a session that somebody else commits."""
+        return cls(session, Outbox(session), Posts(session), Authors(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What one-statement reads need: no transaction, no entities."""
+
+    posts: PostReads
+
+    @classmethod
+    def of(cls, connection: AsyncConnection) -> Self:
+        """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
+        return cls(PostReads(connection))
