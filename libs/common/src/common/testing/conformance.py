@@ -52,7 +52,19 @@ HOSTILE_BODIES = {
     "65 bits": (b'{"a": 36893488147419103232}', "common.number_out_of_range"),
     "5,000 digits": (b'{"a": ' + b"9" * 5000 + b"}", "common.number_out_of_range"),
 }
-WRONG_VALUES: list[Any] = [None, 7, -1, 2**62, "", "\u202e\U0001f600", [], {}, [[]], True, "x" * 100_000]
+WRONG_VALUES: list[Any] = [
+    None,
+    7,
+    -1,
+    2**62,
+    "",
+    "\u202e\U0001f600",
+    [],
+    {},
+    [[]],
+    True,
+    "x" * 100_000,
+]
 HOSTILE_PATHS = ["%00", "a%00b", "%ff", "%ed%a0%80", "%c0%ae"]
 IDENTITY_HEADERS = {
     "X-User-Id": "01900000-0000-7000-8000-000000000000",

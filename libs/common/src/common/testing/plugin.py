@@ -2,10 +2,13 @@
 
 A service's conftest.py overrides `package` (and `more_settings` where it has settings without a
 default); a test that takes `app` or `client` finds the tables empty.
+
+Fixtures that depend on `package` last for one test: pytest would hand the first service's to all.
 """
 
 import importlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import httpx
@@ -48,19 +51,19 @@ def more_settings() -> dict[str, Any]:
     return {}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def service(package: str) -> str:
     """The name of the service under test."""
     return package.removesuffix("_service")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def database(service: str, service_database: Databases) -> ServiceDatabase:
     """The migrated database of the service under test."""
     return service_database(service)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def settings(
     package: str,
     service: str,
@@ -80,20 +83,40 @@ def settings(
     return cast("ServiceSettings", settings_type(**values))
 
 
+class RunningApps:
+    """The apps of this xdist worker, by package: one run tests several services."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._apps: dict[str, FastAPI] = {}
+
+    async def get(self, package: str, settings: ServiceSettings) -> FastAPI:
+        """Return the app of a service, started when it is first asked for."""
+        if package not in self._apps:
+            create_app = importlib.import_module(f"{package}.app").create_app
+            self._apps[package] = await self._stack.enter_async_context(
+                running(create_app(settings))
+            )
+        return self._apps[package]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running_app(package: str, settings: ServiceSettings) -> AsyncIterator[FastAPI]:
-    """The app of the service under test, started once per worker."""
-    create_app = importlib.import_module(f"{package}.app").create_app
-    async with running(create_app(settings)) as app:
-        yield app
+async def running_apps() -> AsyncIterator[RunningApps]:
+    """The apps that were started; they end with the run."""
+    async with AsyncExitStack() as stack:
+        yield RunningApps(stack)
 
 
 @pytest_asyncio.fixture
 async def app(
-    running_app: FastAPI, database: ServiceDatabase, valkey_database: ValkeyDatabase
+    package: str,
+    settings: ServiceSettings,
+    running_apps: RunningApps,
+    database: ServiceDatabase,
+    valkey_database: ValkeyDatabase,
 ) -> AsyncIterator[FastAPI]:
     """The running app; what the test leaves in PostgreSQL and Valkey is removed."""
-    yield running_app
+    yield await running_apps.get(package, settings)
     await database.empty()
     valkey_database.flush()
 
