@@ -46,8 +46,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def databases(checkout: Path, postgres_server: str) -> Databases:
-    return Databases(postgres_server, checkout, checkout.name.replace("-", "_"))
+def databases(checkout: Path, own_postgres: str) -> Databases:
+    return Databases(own_postgres, checkout, checkout.name.replace("-", "_"))
 
 
 async def rows(database: ServiceDatabase, query: str) -> list[tuple[object, ...]]:

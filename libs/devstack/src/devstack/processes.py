@@ -1,9 +1,11 @@
 """Ports and processes of this machine: what is free, whose they are, how to end them for good."""
 
 import ctypes
+import os
 import random
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -99,6 +101,28 @@ def die_with_parent(request: signal.Signals = signal.SIGTERM) -> Callable[[], No
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(request), 0, 0, 0)
 
     return arrange
+
+
+def spawn_detached(module: str, *arguments: str, log: Path, environment: dict[str, str]) -> int:
+    """Run a Python module in a session of its own, for longer than this process; return its pid."""
+    command = [sys.executable, "-m", module, *arguments]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def has_ended(child: int) -> bool:
+    """Whether the child with this pid has ended; it is reaped then, so ask no more."""
+    return os.waitpid(child, os.WNOHANG)[0] != 0
 
 
 def adopt_orphans() -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ import psutil
 
 from devstack.catalog import load_catalog
 from devstack.postgres import running_postgres
-from devstack.processes import end, wait_until
+from devstack.processes import end, has_ended, spawn_detached, wait_until
 from devstack.valkey import running_valkey
 
 _RUN_LOCK = "run.lock"
@@ -82,23 +81,18 @@ def serve(directory: Path) -> None:
 
 
 def _start(directory: Path) -> None:
-    with (directory / "servers.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "devstack.servers", str(directory)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    log = directory / "servers.log"
+    environment = dict(os.environ)
+    holder = spawn_detached("devstack.servers", str(directory), log=log, environment=environment)
 
-    def settled() -> bool:
-        return (directory / _ADDRESSES).exists() or process.poll() is not None
+    def started() -> bool:
+        if (directory / _ADDRESSES).exists():
+            return True
+        if has_ended(holder):
+            raise OSError(log.read_text(encoding="utf-8"))
+        return False
 
-    wait_until(settled, seconds=60, what=f"the servers of the tests ({log.name})")
-    if process.returncode is not None:
-        raise OSError(Path(log.name).read_text(encoding="utf-8"))
-    # It is left to the run's end; reaping it here would take a wait that nobody makes.
-    process.returncode = 0
+    wait_until(started, seconds=60, what=f"the servers of the tests ({log})")
 
 
 def _read(directory: Path) -> Addresses:

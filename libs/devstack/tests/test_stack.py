@@ -1,0 +1,139 @@
+"""A whole stack under its guard: what it says of itself, and that it leaves nothing behind."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import redis
+
+from devstack.control import Stack, StackError, explain, running_stack
+from devstack.fixtures import ValkeyDatabase
+from devstack.layout import Layout
+from devstack.processes import marked, outlasting, wait_until
+from devstack.settings import StackSettings
+
+SERVICES = ("library-app", "library-worker", "museum-app")
+
+
+@pytest.fixture
+def external(
+    own_postgres: str, valkey_database: ValkeyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Use servers that run: a stack without its own starts faster."""
+    monkeypatch.setenv("DATABASE_URL", own_postgres)
+    monkeypatch.setenv("REDIS_URL", valkey_database.url)
+
+
+def up(stack: Stack) -> dict[str, Any]:
+    """Start it; its processes by name."""
+    stack.start(StackSettings.read())
+    board = stack.watch(lambda _: None)
+    assert board["state"] == "up", explain(stack.layout, board)
+    return processes(stack)
+
+
+def processes(stack: Stack) -> dict[str, Any]:
+    return {record["name"]: record for record in stack.board()["processes"]}
+
+
+def family(stack: Stack) -> list[psutil.Process]:
+    """Every process of the stack, the guard and grandchildren included."""
+    found = marked(stack.layout.marker)
+    assert len(found) > 5
+    return [*found, psutil.Process(stack.board()["guard"])]
+
+
+def test_the_embedded_servers_keep_their_data_and_ports_until_a_reset(stack: Stack) -> None:
+    first = up(stack)
+    assert sorted(first) == sorted(["postgres", "valkey", "mailbox", "traefik", *SERVICES])
+    for name, record in first.items():
+        assert psutil.pid_exists(record["pid"])
+        assert Path(record["log"]).name == f"{name}.log"
+    with redis.Redis.from_url(first["valkey"]["url"]) as client:
+        assert client.ping()
+    answer = httpx.get(f"{first['traefik']['url']}/api/v1/museum/things")
+    assert (answer.status_code, answer.text) == (200, "museum app")
+    environment = psutil.Process(first["museum-app"]["pid"]).environ()
+    assert not [name for name in environment if name.startswith("LIBRARY_")]
+    assert environment["MUSEUM_DATABASE_URL"].startswith("postgresql://museum:")
+    assert oct(stack.layout.state.stat().st_mode & 0o777) == "0o600"
+
+    assert stack.stop()
+    assert marked(stack.layout.marker) == []
+    again = up(stack)
+    assert {n: r["port"] for n, r in again.items()} == {n: r["port"] for n, r in first.items()}
+    assert again["postgres"]["url"] == first["postgres"]["url"]
+
+
+@pytest.mark.usefixtures("external")
+def test_external_servers_win_over_the_embedded_ones(stack: Stack, own_postgres: str) -> None:
+    assert sorted(up(stack)) == sorted(["mailbox", "traefik", *SERVICES])
+    assert stack.board()["external"]["postgres"] == own_postgres
+
+
+@pytest.mark.usefixtures("external")
+def test_a_part_that_was_killed_comes_back_on_its_port(stack: Stack) -> None:
+    before = up(stack)
+    killed = ("library-worker", "traefik", "mailbox")
+    for name in killed:
+        os.kill(before[name]["pid"], signal.SIGKILL)
+
+    def all_are_back() -> bool:
+        return all(each["state"] == "ready" for each in processes(stack).values())
+
+    wait_until(lambda: not all_are_back(), seconds=5, what="they are missed")
+    wait_until(all_are_back, seconds=15, what="they are back")
+    for name in killed:
+        record = processes(stack)[name]
+        assert (record["port"], record["restarts"]) == (before[name]["port"], 1)
+        assert record["pid"] != before[name]["pid"]
+
+
+@pytest.mark.usefixtures("external")
+@pytest.mark.parametrize("killed", [["guard"], ["supervisor"]])
+def test_nothing_outlives_a_runner_that_was_killed(stack: Stack, killed: list[str]) -> None:
+    up(stack)
+    all_of_it = family(stack)
+    for name in killed:
+        os.kill(stack.board()[name], signal.SIGKILL)
+    assert outlasting(all_of_it, 20) == []
+    assert stack.board()["state"] == "down"
+
+
+@pytest.mark.usefixtures("external")
+def test_what_outlives_guard_and_supervisor_is_ended_by_the_next_down(stack: Stack) -> None:
+    up(stack)
+    all_of_it = family(stack)
+    board = stack.board()
+    for name in ("guard", "supervisor"):
+        os.kill(board[name], signal.SIGKILL)
+    assert outlasting(all_of_it, 1) != []
+    assert stack.stop()
+    assert outlasting(all_of_it, 1) == []
+
+
+@pytest.mark.usefixtures("external")
+def test_a_part_that_cannot_start_is_named_with_its_log(layout: Layout) -> None:
+    module = layout.root / "services/library/src/library_service/app.py"
+    module.write_text("raise SystemExit('the library is closed')")
+    with (
+        pytest.raises(
+            StackError, match=r"library-app: it ended with status 1\nthe library"
+        ) as error,
+        running_stack(layout, StackSettings.read()),
+    ):
+        pass
+    assert "README" in error.value.hint
+    assert marked(layout.marker) == []
+
+
+def test_a_taken_port_is_named_with_its_owner(
+    stack: Stack, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_PORT", str(taken_port))
+    with pytest.raises(StackError, match=rf"port {taken_port} is taken by .*pid {os.getpid()}"):
+        stack.start(StackSettings.read())
