@@ -21,10 +21,7 @@ from devstack.settings import StackSettings
 PROVISION = "provision"
 OPS_PORT = "traefik-ops"
 HTTP_PROCESSES = ("app", "worker")
-_CELERY = {
-    "celery": ("worker", "--concurrency=2", "--without-gossip", "--without-mingle"),
-    "beat": ("beat", "--scheduler=celery.beat:Scheduler"),
-}
+_CELERY = {"celery": "worker", "beat": "beat"}
 _CELERY_READY = {"celery": r"\bready\.", "beat": r"beat: Starting"}
 
 
@@ -154,8 +151,7 @@ class _Builder:
         if process != "app":
             needs += self._present("valkey")
         if process in _CELERY:
-            application = f"--app={service.package}.celery_app"
-            command = _python("celery", application, *_CELERY[process], "--loglevel=info")
+            command = _python(f"{service.package}.celery_app", _CELERY[process])
         else:
             command = _python(f"{service.package}.{process}")
         return Part(
