@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,10 @@ def validate(documents: list[dict[str, Any]]) -> list[str]:
 
 def check_image() -> list[str]:
     run("hadolint", "Dockerfile")
+    bootstrap = (ROOT / "scripts/bootstrap").read_text()
+    (locked,) = re.findall(r"^UV_VERSION=(.*)", bootstrap, re.MULTILINE)
+    if f"/uv:{locked} " not in (ROOT / "Dockerfile").read_text():
+        return [f"the image is built with another uv than {locked}"]
     return [problem for service in load_catalog(ROOT) for problem in check_packages(service)]
 
 
