@@ -69,6 +69,11 @@ class Doorbell:
         if self._ringing is None or self._ringing.done():
             self._ringing = asyncio.create_task(self._ring())
 
+    async def rung(self) -> None:
+        """Wait for what `ring` has begun; it never raises."""
+        if self._ringing is not None:
+            await self._ringing
+
     async def _ring(self) -> None:
         while self._again:
             self._again = False
@@ -93,8 +98,16 @@ async def open_doorbell(settings: Settings) -> AsyncIterator[Doorbell]:
     celery = make_celery(settings, socket_seconds=RING_SECONDS)
     # One thread: a broker that hangs holds up the next ring and nothing else.
     thread = ThreadPoolExecutor(1, thread_name_prefix="doorbell")
+    thread.submit(_load, celery)
+    doorbell = Doorbell(celery, thread)
     try:
-        yield Doorbell(celery, thread)
+        yield doorbell
     finally:
+        await doorbell.rung()
         thread.shutdown(wait=False, cancel_futures=True)
         celery.close()
+
+
+def _load(celery: Celery) -> Any:
+    """Load what Celery imports on its first use, which takes longer than a ring may."""
+    return celery.amqp.producer_pool, celery.connection_for_write().transport

@@ -1,0 +1,188 @@
+"""Mail, events and peers that the tests of notifier start from."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import respx
+from redis.asyncio import Redis
+from sqlalchemy import select, update
+
+from common.clock import utc_now
+from common.contracts import EmailVerificationRequested as VerificationRequested
+from common.contracts import (
+    Envelope,
+    Event,
+    PostDeleted,
+    PostPublished,
+    UserFollowed,
+    UserUnfollowed,
+)
+from common.contracts import KnownAddressRegistered as KnownAddress
+from common.ids import new_id
+from common.place import Place, stream_key
+from common.streams import Consumer, Received
+from common.streams.sources import Replay, Stream
+from common.streams.tables import StreamCursor
+from common.testing.keys import bearer, mint_user_token
+from common.trace import current_headers
+from notifier_service.consumers import HANDLERS
+from notifier_service.models import Email, Notification
+from notifier_service.resources import Resources
+from notifier_service.unit_of_work import Tx
+
+LINK = "http://localhost:8080/api/v1/auth/verify-email?token=5ec2e7&more=<1>"
+DAWN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(minute: int) -> datetime:
+    """A time of the stories that the tests tell."""
+    return DAWN + timedelta(minutes=minute)
+
+
+class Links:
+    """Auth's answers about links, in the shape that its own document promises."""
+
+    def __init__(self, url: str, router: respx.MockRouter) -> None:
+        document = Path(__file__).parents[2] / "auth" / "openapi.internal.json"
+        schemas = json.loads(document.read_text(encoding="utf-8"))["components"]["schemas"]
+        assert schemas["LinkRead"]["properties"].keys() == {"url"}
+        assert schemas["LinkRead"]["properties"]["url"]["type"] == "string"
+        self._route = router.get(url__startswith=f"{url}/internal/mail-links/")
+
+    def are(self, url: str) -> None:
+        self._route.respond(json={"url": url})
+
+    def are_gone(self) -> None:
+        self._route.respond(404, json={"code": "auth.link_not_found"})
+
+    def are_unavailable(self) -> None:
+        self._route.respond(503)
+
+
+def verification(email: str = "ada@example.test", username: str = "ada") -> VerificationRequested:
+    return VerificationRequested(
+        account_id=new_id(), email=email, username=username, link_id=new_id()
+    )
+
+
+def known_address(email: str = "ada@example.test") -> KnownAddress:
+    return KnownAddress(account_id=new_id(), email=email, username="ada")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account; `headers` speak for them."""
+
+    username: str = "ada"
+    id: UUID = field(default_factory=new_id)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return bearer(mint_user_token(self.id, username=self.username))
+
+    def follows(self, other: "Person", minute: int) -> UserFollowed:
+        return UserFollowed(follower_id=self.id, followee_id=other.id, followed_at=at(minute))
+
+    def unfollows(self, other: "Person", minute: int) -> UserUnfollowed:
+        return UserUnfollowed(follower_id=self.id, followee_id=other.id, unfollowed_at=at(minute))
+
+    def publishes(self, title: str, minute: int, post_id: UUID | None = None) -> PostPublished:
+        return PostPublished(
+            post_id=post_id or new_id(),
+            author_id=self.id,
+            author_username=self.username,
+            title=title,
+            slug=title.lower(),
+            published_at=at(minute),
+        )
+
+    def deletes(self, post: PostPublished) -> PostDeleted:
+        return PostDeleted(post_id=post.post_id, author_id=self.id)
+
+
+async def apply(tx: Tx, event: Event, position: int) -> None:
+    """Handle one event in a transaction that somebody else commits."""
+    received = Received(new_id(), Place(1, position), utc_now(), event)
+    await HANDLERS[type(event)](tx, received)
+
+
+async def hear(resources: Resources, *events: Event) -> None:
+    """Handle events, each in its own transaction, at rising places."""
+    for position, event in enumerate(events, 1):
+        async with resources.transaction() as tx:
+            await apply(tx, event, position)
+
+
+class Producer:
+    """Another service as notifier hears it: a log, a stream, and notifier's consumer of both."""
+
+    def __init__(self, name: str, streams: Redis, resources: Resources) -> None:
+        self._log: list[Envelope] = []
+        self._key = stream_key(name)
+        self._streams = streams
+        self._resources = resources
+        stream = Stream(name, resources.platform.streams)
+        self._consumer: Consumer[Tx] = Consumer(name, HANDLERS, resources.transaction, stream, self)
+
+    async def says(self, event: Event) -> Envelope:
+        """Write an event to log and stream, as its relay would."""
+        envelope = Envelope(
+            epoch=1,
+            position=len(self._log) + 1,
+            id=new_id(),
+            type=event.wire_name,
+            key="key",
+            occurred_at=utc_now(),
+            headers=current_headers(),
+            payload=event.model_dump(mode="json"),
+        )
+        self._log.append(envelope)
+        place = f"{envelope.epoch}-{envelope.position}"
+        await self._streams.xadd(self._key, {"event": envelope.model_dump_json()}, id=place)
+        return envelope
+
+    async def is_heard(self) -> None:
+        """Let notifier apply all that was said."""
+        heard = 0
+        while heard < len(self._log):
+            heard += await self._consumer.step(block_seconds=0.01)
+
+    async def rewind(self) -> None:
+        """Make notifier hear everything again."""
+        async with self._resources.transaction() as tx:
+            await tx.session.execute(update(StreamCursor).values(epoch=0, position=0))
+        await self.is_heard()
+
+    async def read(self, after: Place, *, wait_seconds: int) -> Replay:
+        """The log, without HTTP in between."""
+        del wait_seconds
+        return Replay(after.position + 1, self._log[after.position :])
+
+
+async def emails(resources: Resources) -> list[Email]:
+    """All mail, in the order of its recipients."""
+    async with resources.transaction() as tx:
+        return list((await tx.session.scalars(select(Email).order_by(Email.recipient))).all())
+
+
+async def email(resources: Resources) -> Email:
+    """The only mail."""
+    [found] = await emails(resources)
+    return found
+
+
+async def change_emails(resources: Resources, **values: Any) -> None:
+    """Make all mail be different."""
+    async with resources.transaction() as tx:
+        await tx.session.execute(update(Email).values(values))
+
+
+async def inboxes(resources: Resources) -> set[tuple[UUID, UUID]]:
+    """Who was notified of which post."""
+    async with resources.transaction() as tx:
+        rows = await tx.session.execute(select(Notification.recipient_id, Notification.post_id))
+        return {(recipient_id, post_id) for recipient_id, post_id in rows}

@@ -1,0 +1,5 @@
+from common.testing.conformance import Conformance
+
+
+class TestNotifier(Conformance):
+    """Notifier keeps what every service promises."""
