@@ -1,0 +1,66 @@
+# Every command of the project; `make help` lists them. Each one installs what it needs first.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+DEVSTACK := $(BIN)/python -m devstack
+SERVICES = $(shell sed -n 's/^name = "\(.*\)"/\1/p' colonnade.toml)
+
+.PHONY: help
+help: ## Show every target
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: bootstrap
+bootstrap: ## Install uv and the locked packages, privately, when they are missing
+	@scripts/bootstrap
+
+.PHONY: up
+up: bootstrap ## Start everything; return when all of it is healthy
+	@$(DEVSTACK) up
+
+.PHONY: down
+down: bootstrap ## Stop everything; leave no process behind
+	@$(DEVSTACK) down
+
+.PHONY: ps
+ps: bootstrap ## Show the processes: state, pid, port, memory, uptime
+	@$(DEVSTACK) ps
+
+.PHONY: logs
+logs: bootstrap ## Follow all logs, or one: make logs S=posts-app
+	@$(DEVSTACK) logs $(S)
+
+.PHONY: dev
+dev: bootstrap ## Run in the foreground with all logs; restart what changes; Ctrl-C stops
+	@$(DEVSTACK) dev
+
+.PHONY: demo
+demo: bootstrap ## Walk through the platform as a user would, step by step with timings
+	@$(DEVSTACK) demo
+
+.PHONY: reset
+reset: bootstrap ## Stop everything and drop its data
+	@$(DEVSTACK) reset
+
+.PHONY: doctor
+doctor: bootstrap ## Check what a start needs, and say how to mend it
+	@$(DEVSTACK) doctor
+
+.PHONY: test
+test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draft"
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+.PHONY: check
+check: bootstrap ## Check formats, types, layers, migrations, documents and manifests
+	@scripts/check
+
+.PHONY: fmt
+fmt: bootstrap ## Format the sources and apply safe fixes
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+.PHONY: openapi
+openapi: bootstrap ## Write the OpenAPI documents that the services commit
+	@$(BIN)/python scripts/openapi.py
+
+.PHONY: db-bootstrap
+db-bootstrap: bootstrap ## Create roles and schemas on an external PostgreSQL (PROVISION_ADMIN_URL)
+	@$(BIN)/python -m common.db.provision $(SERVICES)
