@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -48,8 +49,13 @@ def _redacted(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _redacted_value(key, value) for key, value in mapping.items()}
 
 
+@lru_cache(maxsize=1024)
+def _names_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
 def _redacted_value(key: object, value: Any) -> Any:
-    if isinstance(key, str) and _SECRET_KEY.search(key):
+    if isinstance(key, str) and _names_secret(key):
         return REDACTED
     return _redacted(value) if isinstance(value, dict) else value
 

@@ -5,10 +5,10 @@ Pure ASGI. No header of a client says who it is: identity comes from verified to
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.deadline import within
@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 # Probes and scrapes come every few seconds; their lines would bury the others.
 _UNLOGGED = ("/healthz", "/readyz", "/metrics")
+_REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _INTERNAL = "/internal/"
 _LONGEST_INTERNAL_SECONDS = 60.0
 
@@ -28,7 +29,9 @@ _LONGEST_INTERNAL_SECONDS = 60.0
 class _Answer:
     """The answer of one request on its way out: completed headers, status, and whether it began."""
 
-    def __init__(self, send: Send, headers: Mapping[str, str], timer: asyncio.Timeout) -> None:
+    def __init__(
+        self, send: Send, headers: Sequence[tuple[bytes, bytes]], timer: asyncio.Timeout
+    ) -> None:
         self.status = 500
         self.started = False
         self._send = send
@@ -46,10 +49,10 @@ class _Answer:
             # What is being sent is not cut: a stream may outlive the deadline of its start.
             if self._timer is not None:
                 self._timer.reschedule(None)
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-            headers[REQUEST_ID] = request_id() or ""
+            headers = message["headers"] = list(message.get("headers", ()))
+            present = {name for name, _ in headers}
+            headers += [pair for pair in self._headers if pair[0] not in present]
+            headers.append((_REQUEST_ID_HEADER, (request_id() or "").encode()))
         await self._send(message)
 
 
@@ -66,7 +69,11 @@ class RequestContext:
         self, app: ASGIApp, *, security_headers: Mapping[str, str], timeout_seconds: float
     ) -> None:
         self._app = app
-        self._headers = security_headers
+        # Encoded once: this runs for every answer.
+        self._headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in security_headers.items()
+        ]
         self._timeout = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

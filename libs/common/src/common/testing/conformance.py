@@ -303,7 +303,7 @@ class DocumentConformance:
 
     async def test_the_committed_documents_are_current(self, app: FastAPI, package: str) -> None:
         folder = service_folder(package)
-        hint = f"run: python -m common.http.openapi {package} {folder.name}"
+        hint = f"run: python -m common.http.openapi {package} services/{folder.name}"
         expected = rendered(public_document(app))
         assert (folder / PUBLIC_FILE).read_text(encoding="utf-8") == expected, hint
         internal = internal_document(app)
