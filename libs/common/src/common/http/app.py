@@ -63,9 +63,10 @@ def build_app[S: ServiceSettings, R: HasPlatform](
     )
     app.state.service = service
     problem.install(app)
+    # Before the routes of the service: `/api/v1/<service>/{name}` would take its path.
+    _serve_document(app, service)
     for router in (*routers, platform_routes.router, docs.router):
         app.include_router(router)
-    _serve_document(app, service)
     return app
 
 
