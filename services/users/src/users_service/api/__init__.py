@@ -1,0 +1,7 @@
+"""The HTTP routes of users: public ones below /api/v1/users, and /internal for services."""
+
+from common.http.events import router as events
+from users_service.api.follows import router as follows
+from users_service.api.profiles import router as profiles
+
+routers = (profiles, follows, events)

@@ -1,0 +1,1 @@
+"""Queries, one file per aggregate. Nothing here decides a business rule."""

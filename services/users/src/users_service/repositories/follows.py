@@ -1,0 +1,34 @@
+"""Follows, added and removed at most once whatever runs at the same time."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from users_service.models import Follow
+
+
+class Follows:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, follower_id: UUID, followee_id: UUID, *, now: datetime) -> bool:
+        """Write a follow and hold its row; False when it exists."""
+        new = insert(Follow).values(
+            follower_id=follower_id, followee_id=followee_id, followed_at=now
+        )
+        made = await self._session.execute(
+            new.on_conflict_do_nothing().returning(Follow.follower_id)
+        )
+        return made.scalar_one_or_none() is not None
+
+    async def remove(self, follower_id: UUID, followee_id: UUID) -> bool:
+        """Delete a follow and hold its row; False when there is none."""
+        gone = await self._session.execute(
+            delete(Follow)
+            .where(Follow.follower_id == follower_id, Follow.followee_id == followee_id)
+            .returning(Follow.follower_id)
+        )
+        return gone.scalar_one_or_none() is not None

@@ -1,0 +1,34 @@
+"""Process: users' relay and its consumers."""
+
+import asyncio
+
+from common.outbox import Relay
+from common.streams import consumer_loops
+from common.worker import run_worker
+from users_service.consumers import HANDLERS
+from users_service.resources import open_resources
+from users_service.settings import Settings
+
+
+async def run(settings: Settings) -> None:
+    """Run until told to stop."""
+    async with open_resources(settings) as resources:
+        platform = resources.platform
+        relay = Relay("users", platform.database, platform.streams)
+        consumers = consumer_loops(
+            "users",
+            HANDLERS,
+            transaction=resources.transaction,
+            streams=platform.streams,
+            peers=platform.peers,
+        )
+        await run_worker("users", settings, platform, {"relay": relay.run} | consumers)
+
+
+def main() -> None:
+    """Run the worker as configured by the environment."""
+    asyncio.run(run(Settings()))
+
+
+if __name__ == "__main__":
+    main()

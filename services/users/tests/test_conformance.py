@@ -1,0 +1,5 @@
+from common.testing.conformance import Conformance
+
+
+class TestUsers(Conformance):
+    """Users keeps what every service promises."""
