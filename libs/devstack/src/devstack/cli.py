@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from devstack.catalog import CatalogError
 from devstack.control import Stack, StackError
+from devstack.demo import run_demo
+from devstack.doctor import run_doctor
 from devstack.layout import Layout
 from devstack.output import Progress, prefix, print_failure, print_processes, print_urls
 from devstack.settings import SettingError, StackSettings
@@ -101,6 +104,20 @@ def reset(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int
     return 0
 
 
+def doctor(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
+    """Check what a start needs, and say how to mend it."""
+    return run_doctor(console, stack, StackSettings.read())
+
+
+def demo(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
+    """Take the tour of the platform and print it step by step."""
+    board = stack.board()
+    if board["state"] != "up":
+        console.print(f"Colonnade is {board['state']}: `make up` first.")
+        return 1
+    return run_demo(console, board["gateway_url"], board["mailbox_url"])
+
+
 class LogPrinter:
     """Prints what is new in several logs, each line after the coloured name of its part."""
 
@@ -131,26 +148,31 @@ COMMANDS: Mapping[str, Callable[[Stack, Console, argparse.Namespace], int]] = {
     "logs": logs,
     "dev": dev,
     "reset": reset,
+    "doctor": doctor,
+    "demo": demo,
 }
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    stack: Stack | None = None
     try:
-        stack = Stack(Layout.current())
-        return COMMANDS[arguments.command](stack, console, arguments)
+        return _run(arguments, console)
     except (CatalogError, SettingError, StackError, TimeoutError) as error:
-        console.print(f"[red]✗[/] {error}")
+        console.print(f"[red]✗[/] {escape(str(error))}")
         if hint := getattr(error, "hint", ""):
             console.print(f"  Hint: {hint}")
         return 1
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> int:
+    stack = Stack(Layout.current())
+    try:
+        return COMMANDS[arguments.command](stack, console, arguments)
     except KeyboardInterrupt:
         console.print()
-        if stack and arguments.command in ("up", "dev"):
-            stack.stop()
-            console.print("Colonnade is down.")
+        if arguments.command in ("up", "dev"):
+            down(stack, console, arguments)
         return INTERRUPTED
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import psutil
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -44,13 +45,13 @@ def print_failure(console: Console, stack: Stack, board: dict[str, Any]) -> None
     """The part that failed, the end of its log, and a hint."""
     message, hint = explain(stack.layout, board)
     first, _, log = message.partition("\n")
-    console.print(f"  [red]✗[/] {first}", highlight=False)
+    console.print(f"  [red]✗[/] {escape(first)}")
     for line in log.splitlines():
         console.print(Text(f"    │ {line}", style="dim"))
     if hint:
-        console.print(f"  Hint: {hint}", highlight=False)
+        console.print(f"  Hint: {hint}")
     if failure := board.get("failure"):
-        console.print(f"  Log:  {stack.layout.log(failure['part'])}", highlight=False)
+        console.print(f"  Log:  {stack.layout.log(failure['part'])}")
 
 
 def print_processes(console: Console, board: Mapping[str, Any]) -> None:

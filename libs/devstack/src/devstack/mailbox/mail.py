@@ -31,8 +31,14 @@ class Mail:
     def body(self, kind: str) -> str:
         """The text of the part `plain` or `html`; empty when there is none."""
         part = self.parsed.get_body((kind,))
-        content: str = part.get_content() if part else ""
-        return content
+        content = part.get_payload(decode=True) if part else None
+        if part is None or not isinstance(content, bytes):
+            return ""
+        try:
+            return content.decode(part.get_content_charset("utf-8"), errors="replace")
+        except LookupError:
+            # The mail names a charset that does not exist.
+            return content.decode(errors="replace")
 
     def addresses(self, header: str) -> list[dict[str, str]]:
         """The addresses in a header, as Mailpit names them."""
@@ -63,10 +69,10 @@ class Mail:
 
     def detail(self) -> dict[str, Any]:
         """The whole mail."""
-        date = self.parsed.get("date")
+        date = getattr(self.parsed.get("date"), "datetime", None)
         return self.summary() | {
             "ReturnPath": self.sender,
-            "Date": (date.datetime if date else self.received).isoformat(),
+            "Date": (date or self.received).isoformat(),
             "Text": self.body("plain"),
             "HTML": self.body("html"),
             "Inline": [],
