@@ -122,7 +122,7 @@ class Producer:
 
     def __init__(self, name: str, streams: Redis, resources: Resources) -> None:
         self._log: list[Envelope] = []
-        self._key = stream_key(name)
+        self._name, self._key = name, stream_key(name)
         self._streams = streams
         self._resources = resources
         stream = Stream(name, resources.platform.streams)
@@ -146,10 +146,13 @@ class Producer:
         return envelope
 
     async def is_heard(self) -> None:
-        """Let notifier apply all that was said."""
-        heard = 0
-        while heard < len(self._log):
-            heard += await self._consumer.step(block_seconds=0.01)
+        """Let a worker of notifier that has just started apply all that was said."""
+        stream = Stream(self._name, self._resources.platform.streams)
+        consumer: Consumer[Tx] = Consumer(
+            self._name, HANDLERS, self._resources.transaction, stream, self
+        )
+        while not await consumer.step(block_seconds=0.01):
+            pass
 
     async def rewind(self) -> None:
         """Make notifier hear everything again."""

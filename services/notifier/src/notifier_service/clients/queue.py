@@ -24,12 +24,13 @@ log = structlog.get_logger()
 rings_total = Counter("notifier_doorbell_rings_total", "Tasks sent to Celery.", ["outcome"])
 
 
-def make_celery(settings: Settings, *, socket_seconds: float) -> Celery:
+def make_celery(settings: Settings, *, socket_seconds: float, **transport: Any) -> Celery:
     """Return the Celery app as all who use the queues set it up; it connects when it is used.
 
     Args:
         settings: Where the broker is.
         socket_seconds: Longest wait for it.
+        transport: Further options of its transport.
     """
     app = Celery("notifier", set_as_current=False)
     app.conf.update(
@@ -44,6 +45,7 @@ def make_celery(settings: Settings, *, socket_seconds: float) -> Celery:
             "socket_timeout": socket_seconds,
             "socket_connect_timeout": socket_seconds,
             "socket_keepalive": True,
+            **transport,
         },
         task_routes={task: {"queue": queue} for task, queue in QUEUES.items()},
         task_serializer="json",
@@ -70,9 +72,10 @@ class Doorbell:
             self._ringing = asyncio.create_task(self._ring())
 
     async def rung(self) -> None:
-        """Wait for what `ring` has begun; it never raises."""
+        """Wait until nothing of what `ring` has begun goes on, in the thread either."""
         if self._ringing is not None:
             await self._ringing
+        await asyncio.get_running_loop().run_in_executor(self._thread, int)
 
     async def _ring(self) -> None:
         while self._again:
@@ -95,7 +98,7 @@ class Doorbell:
 @asynccontextmanager
 async def open_doorbell(settings: Settings) -> AsyncIterator[Doorbell]:
     """Open the doorbell of one process; it connects when it first rings."""
-    celery = make_celery(settings, socket_seconds=RING_SECONDS)
+    celery = make_celery(settings, socket_seconds=RING_SECONDS, max_retries=0)
     # One thread: a broker that hangs holds up the next ring and nothing else.
     thread = ThreadPoolExecutor(1, thread_name_prefix="doorbell")
     thread.submit(_load, celery)

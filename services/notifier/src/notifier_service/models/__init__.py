@@ -1,8 +1,8 @@
 """What notifier keeps: mail to send, copies of posts and follows, notifications, its cursors."""
 
-from common.db import Base
 from common.db.jwks_copy import JwksCopy
 from common.streams import tables as stream_tables
+from notifier_service.models.base import Base
 from notifier_service.models.emails import Email, EmailStatus, EmailTemplate
 from notifier_service.models.follows import Follow
 from notifier_service.models.notifications import Notification

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from notifier_service.models.base import Base
 
 
 class EmailStatus(StrEnum):

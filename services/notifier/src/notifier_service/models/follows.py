@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from notifier_service.models.base import Base
 
 
 class Follow(Base):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from notifier_service.models.base import Base
 
 
 class PublishedPost(Base):

@@ -4,8 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from common.place import Place
+from notifier_service.repositories.notifications import Scope
 from notifier_service.unit_of_work import Tx
-from notifier_service.usecases.notifications import settle_follow
+from notifier_service.usecases.notifications import deliver_due, withdraw_undue
 
 
 async def begin_follow(
@@ -16,7 +17,7 @@ async def begin_follow(
     await tx.follows.begin(
         follower_id=follower_id, followee_id=followee_id, since=since, place=place
     )
-    await settle_follow(tx, follower_id=follower_id, followee_id=followee_id)
+    await deliver_due(tx, Scope(author_id=followee_id, recipient_id=follower_id))
 
 
 async def end_follow(
@@ -25,4 +26,4 @@ async def end_follow(
     """Copy that somebody follows somebody no longer; earlier posts stay in the inbox."""
     await tx.notifications.lock()
     await tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
-    await settle_follow(tx, follower_id=follower_id, followee_id=followee_id)
+    await withdraw_undue(tx, Scope(author_id=followee_id, recipient_id=follower_id))

@@ -12,18 +12,8 @@ from notifier_service.repositories.notifications import InboxItem, Scope
 from notifier_service.unit_of_work import Reads, Tx
 
 
-async def settle_post(tx: Tx, *, post_id: UUID) -> None:
-    """Give every inbox this post, or take it away, as the copies say."""
-    await _settle(tx, Scope(post_id=post_id))
-
-
-async def settle_follow(tx: Tx, *, follower_id: UUID, followee_id: UUID) -> None:
-    """Give a follower's inbox the posts of whom they followed at the time, and no others."""
-    await _settle(tx, Scope(author_id=followee_id, recipient_id=follower_id))
-
-
-async def _settle(tx: Tx, scope: Scope) -> None:
-    await tx.notifications.remove_undue(scope)
+async def deliver_due(tx: Tx, scope: Scope) -> None:
+    """Put into inboxes what the copies say and is not there."""
     missing = await tx.notifications.find_missing(scope)
     await tx.notifications.add(
         [
@@ -36,6 +26,11 @@ async def _settle(tx: Tx, scope: Scope) -> None:
             for post_id, recipient_id, published_at in missing
         ]
     )
+
+
+async def withdraw_undue(tx: Tx, scope: Scope) -> None:
+    """Take out of inboxes what the copies no longer say."""
+    await tx.notifications.remove_undue(scope)
 
 
 async def list_inbox(

@@ -1,0 +1,32 @@
+"""The queries that run all the time use their indexes, however large the tables become."""
+
+from sqlalchemy import text
+
+from notifier_service.resources import Resources
+
+PAGE = """
+EXPLAIN SELECT n.id FROM notifications n JOIN published_posts p USING (post_id)
+ WHERE n.recipient_id = '01900000-0000-7000-8000-000000000000'
+   AND (n.created_at, n.id) < (now(), '01900000-0000-7000-8000-000000000000')
+ ORDER BY n.created_at DESC, n.id DESC LIMIT 20
+"""
+DUE = "EXPLAIN SELECT id FROM emails WHERE status = 'pending' AND next_at <= now() ORDER BY next_at"
+
+
+async def plan(resources: Resources, query: str) -> str:
+    async with resources.transaction() as tx:
+        await tx.session.execute(text("SET LOCAL enable_seqscan = off"))
+        await tx.session.execute(text("SET LOCAL enable_bitmapscan = off"))
+        return "\n".join((await tx.session.execute(text(query))).scalars())
+
+
+async def test_a_page_of_an_inbox_is_read_in_the_order_of_its_index(resources: Resources) -> None:
+    found = await plan(resources, PAGE)
+    assert "Index Scan Backward using ix_notifications_recipient_id_created_at_id" in found
+    assert "Sort" not in found
+
+
+async def test_due_mail_is_found_by_its_index(resources: Resources) -> None:
+    found = await plan(resources, DUE)
+    assert "Index Scan using ix_emails_next_at" in found
+    assert "Sort" not in found
