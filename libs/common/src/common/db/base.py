@@ -1,5 +1,6 @@
-"""The declarative base of all models: named constraints, aware times, no implicit loading."""
+"""What all tables have in common: named constraints, aware times, the types of annotations."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -18,15 +19,21 @@ NAMING = {
 }
 
 
+TYPES: Mapping[Any, Any] = {
+    datetime: DateTime(timezone=True),
+    UUID: Uuid(),
+    dict[str, Any]: JSONB(),
+}
+
+
 class Base(DeclarativeBase):
-    """Base of a service's models. Each service is a process of its own, hence one metadata."""
+    """Base of the tables that common brings. A service has its own base beside this one.
+
+    Two services may give a table the same name, and one test run imports them all.
+    """
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        datetime: DateTime(timezone=True),
-        UUID: Uuid(),
-        dict[str, Any]: JSONB(),
-    }
+    type_annotation_map: ClassVar[Mapping[Any, Any]] = TYPES
 
 
 class Timestamps:

@@ -11,6 +11,7 @@ from alembic import context
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from common.db.base import Base
 from common.db.engine import asyncpg_url
 
 LOCK_TIMEOUT = "2s"
@@ -22,13 +23,18 @@ def run(service: str, metadata: MetaData) -> None:
 
     Args:
         service: Its name: prefix of its variables and name of its schema.
-        metadata: What its models declare; autogenerate and `alembic check` compare against it.
+        metadata: What its models declare; autogenerate and `alembic check` compare against it and
+            the tables of common that the models import.
 
     Raises:
         KeyError: <SERVICE>_MIGRATION_DATABASE_URL is not set.
     """
     if context.is_offline_mode():
-        context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+        context.configure(
+            dialect_name="postgresql",
+            target_metadata=[Base.metadata, metadata],
+            literal_binds=True,
+        )
         with context.begin_transaction():
             context.run_migrations()
         return
@@ -56,7 +62,7 @@ async def _run_online(service: str, metadata: MetaData) -> None:
 def _migrate(connection: Connection, metadata: MetaData) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
+        target_metadata=[Base.metadata, metadata],
         compare_server_default=True,
         transaction_per_migration=True,
     )

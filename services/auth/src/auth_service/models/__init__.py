@@ -1,9 +1,9 @@
 """What auth keeps: accounts, sessions with their refresh tokens, mailed links, and its events."""
 
 from auth_service.models.accounts import Account
+from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.sessions import RefreshToken, Session
-from common.db import Base
 from common.outbox import tables as outbox_tables
 
 __all__ = [

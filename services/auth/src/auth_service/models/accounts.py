@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base, Timestamps
+from auth_service.models.base import Base
+from common.db import Timestamps
 
 
 class Account(Timestamps, Base):

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from auth_service.models.base import Base
 
 
 class LinkPurpose(StrEnum):

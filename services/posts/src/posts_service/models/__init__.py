@@ -1,10 +1,10 @@
 """What posts keeps: posts, copies of their authors, its events, and how far it read others'."""
 
-from common.db import Base
 from common.db.jwks_copy import JwksCopy
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
 from posts_service.models.authors import Author
+from posts_service.models.base import Base
 from posts_service.models.posts import ID_PATTERN, Post, PostStatus
 
 __all__ = [

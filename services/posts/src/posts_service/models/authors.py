@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from posts_service.models.base import Base
 
 
 class Author(Base):

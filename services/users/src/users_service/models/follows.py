@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from common.db import Base
+from users_service.models.base import Base
 
 
 class Follow(Base):

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, composite, mapped_column
 
-from common.db import Base
 from common.place import Place
+from users_service.models.base import Base
 
 
 class Profile(Base):
