@@ -10,6 +10,7 @@ from common.contracts.auth import (
     KnownAddressRegistered,
 )
 from common.contracts.base import Envelope, Event
+from common.contracts.names import WireName, parse_wire_name
 from common.contracts.posts import PostDeleted, PostPublished
 from common.contracts.users import ProfileChanged, UserFollowed, UserUnfollowed
 
@@ -36,4 +37,6 @@ __all__ = [
     "ProfileChanged",
     "UserFollowed",
     "UserUnfollowed",
+    "WireName",
+    "parse_wire_name",
 ]

@@ -3,34 +3,61 @@
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from common.contracts.base import Event
 
 
 class AccountRegistered(Event):
-    """An account's address was verified: from now on the person exists for everyone."""
+    """An account's address was verified: from now on the person exists for everyone.
+
+    Key: `account_id`.
+    """
 
     wire_name: ClassVar = "auth.account_registered.v1"
 
-    account_id: UUID
-    username: str
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
 
 
 class EmailVerificationRequested(Event):
-    """Somebody registered an address that is not verified yet; `link_id` names the mailed link."""
+    """Somebody registered an address that is not verified yet; `link_id` names the mailed link.
+
+    Key: `account_id`.
+    """
 
     wire_name: ClassVar = "auth.email_verification_requested.v1"
 
-    account_id: UUID
-    email: str
-    username: str
-    link_id: UUID
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    link_id: UUID = Field(
+        description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
+        examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
+    )
 
 
 class KnownAddressRegistered(Event):
-    """Somebody tried to register an address that already has a verified account."""
+    """Somebody tried to register an address that already has a verified account.
+
+    Key: `account_id`.
+    """
 
     wire_name: ClassVar = "auth.known_address_registered.v1"
 
-    account_id: UUID
-    email: str
-    username: str
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
