@@ -72,6 +72,7 @@ class Stack:
         environment = os.environ | {
             "COLONNADE_ROOT": str(self.layout.root),
             "COLONNADE_STATE": str(self.layout.folder),
+            **settings.environment(),
         }
         guard = spawn_detached("devstack.guard", *options, log=log, environment=environment)
 

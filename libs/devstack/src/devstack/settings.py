@@ -28,6 +28,15 @@ class StackSettings:
             redis_url=environment.get("REDIS_URL") or None,
         )
 
+    def environment(self) -> dict[str, str]:
+        """The variables from which `read` makes these settings again."""
+        return {
+            "GATEWAY_PORT": str(self.gateway_port),
+            "MAILBOX_PORT": str(self.mailbox_port),
+            "DATABASE_URL": self.database_url or "",
+            "REDIS_URL": self.redis_url or "",
+        }
+
     @property
     def gateway_url(self) -> str:
         return f"http://localhost:{self.gateway_port}"
