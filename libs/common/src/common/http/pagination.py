@@ -6,7 +6,7 @@ A cursor holds the sort key of the last item and the kind of list it belongs to.
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -136,7 +136,8 @@ def _typed(value: object, wanted: KeyType) -> object:
         return UUID(value)
     if wanted is datetime:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
+        # Another offset could lead out of the years that PostgreSQL's client can convert to UTC.
+        if moment.utcoffset() != timedelta(0):
             raise InvalidCursor
         return moment
     return value
