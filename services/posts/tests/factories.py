@@ -51,9 +51,7 @@ class Producer:
         self._relay = Relay("users", database, streams)
         self._resources = resources
         self._stream = Stream("users", resources.platform.streams)
-        self._consumer: Consumer[Tx] = Consumer(
-            "users", HANDLERS, resources.transaction, self._stream, self
-        )
+        self._consumer = self._new_consumer()
         self.log_reads = 0
 
     async def start(self) -> None:
@@ -75,15 +73,21 @@ class Producer:
     async def heard(self, *events: Event) -> None:
         """As `says`; returns when posts has applied them."""
         await self.says(*events)
+        await self._apply()
+
+    async def rewind(self) -> None:
+        """Make posts start from a cursor that knows nothing, and apply everything again."""
+        async with self._resources.transaction() as tx:
+            await tx.session.execute(update(StreamCursor).values(epoch=0, position=0))
+        self._consumer = self._new_consumer()
+        await self._apply()
+
+    async def _apply(self) -> None:
         while not await self._consumer.step(block_seconds=0.01):
             pass
 
-    async def rewind(self) -> None:
-        """Make posts read everything again."""
-        async with self._resources.transaction() as tx:
-            await tx.session.execute(update(StreamCursor).values(epoch=0, position=0))
-        while not await self._consumer.step(block_seconds=0.01):
-            pass
+    def _new_consumer(self) -> Consumer[Tx]:
+        return Consumer("users", HANDLERS, self._resources.transaction, self._stream, self)
 
     async def read(self, after: Place, *, wait_seconds: int) -> Replay:
         """Users' log, without HTTP in between."""
