@@ -117,7 +117,7 @@ def decode_cursor(raw: str, kind: str, types: Sequence[KeyType]) -> Key:
         if found != kind:
             raise InvalidCursor
         return tuple(_typed(value, wanted) for value, wanted in zip(values, types, strict=True))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidCursor from error
 
 
@@ -139,5 +139,5 @@ def _typed(value: object, wanted: KeyType) -> object:
         # Another offset could lead out of the years that PostgreSQL's client can convert to UTC.
         if moment.utcoffset() != timedelta(0):
             raise InvalidCursor
-        return moment
+        return moment.astimezone(UTC)
     return value

@@ -33,7 +33,7 @@ STATUS = {
     Category.UNAVAILABLE: 503,
 }
 # The codes of failures that no use case raised.
-_CODES = {
+CODES = {
     400: "common.bad_request",
     401: "common.unauthenticated",
     403: "common.forbidden",
@@ -87,7 +87,7 @@ def problem_response(
         "title": title,
         "status": status,
         "detail": detail or title,
-        "code": code or _CODES.get(status, f"common.http_{status}"),
+        "code": code or CODES.get(status, f"common.http_{status}"),
         "errors": list(errors),
         "request_id": request_id(),
     }
@@ -139,7 +139,7 @@ async def _on_http_exception(_request: Request, error: Exception) -> Response:
 async def _on_validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 — as above.
     errors = [_validation_error(item) for item in error.errors()]
-    log.info("request_failed", code=_CODES[422], status=422)
+    log.info("request_failed", code=CODES[422], status=422)
     return problem_response(422, detail="The input is not valid.", errors=errors)
 
 
