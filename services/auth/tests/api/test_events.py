@@ -14,7 +14,10 @@ from common.testing.conformance import assert_problem
 from common.testing.keys import bearer, mint_internal_token
 from services.auth.tests.factories import register
 
-USERS = bearer(mint_internal_token("users", "auth"))
+
+def users() -> dict[str, str]:
+    """Return the header of a call of users, minted when it is made: it lives a minute."""
+    return bearer(mint_internal_token("users", "auth"))
 
 
 async def assign(resources: Resources) -> None:
@@ -24,7 +27,7 @@ async def assign(resources: Resources) -> None:
 
 async def read(client: httpx.AsyncClient, **query: Any) -> httpx.Response:
     params = {"consumer": "users", "epoch": 0, "after": 0, **query}
-    return await client.get("/internal/events", params=params, headers=USERS)
+    return await client.get("/internal/events", params=params, headers=users())
 
 
 async def test_the_log_is_read_in_order_from_any_place(
@@ -62,7 +65,7 @@ async def test_a_consumer_parses_what_the_route_answers(
         """The client of a peer, over the app itself."""
 
         async def get(self, path: str, **options: Any) -> Any:
-            return (await client.get(path, params=options["params"], headers=USERS)).json()
+            return (await client.get(path, params=options["params"], headers=users())).json()
 
     replay = await Log("users", Peer()).read(Place(0, 0), wait_seconds=0)  # type: ignore[arg-type] # A peer without a socket.
     assert replay.resume_at == 1
