@@ -61,6 +61,10 @@ fmt: bootstrap ## Format the sources and apply safe fixes
 openapi: bootstrap ## Write the OpenAPI documents that the services commit
 	@$(BIN)/python scripts/openapi.py
 
+.PHONY: docs
+docs: bootstrap ## Write the documents made from the code: events, errors, settings
+	@$(BIN)/python scripts/documents.py
+
 .PHONY: db-bootstrap
 db-bootstrap: bootstrap ## Create roles and schemas on an external PostgreSQL (PROVISION_ADMIN_URL)
 	@$(BIN)/python -m common.db.provision $(SERVICES)

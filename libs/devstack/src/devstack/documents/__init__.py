@@ -1,0 +1,38 @@
+"""The documents that are made from the code: events, errors, settings.
+
+Whoever changes one of these in the code runs `make docs`; `make check` fails until then.
+"""
+
+from pathlib import Path
+
+from common.testing.contracts import PUBLISHED, check_contracts, frozen_files
+from devstack.catalog import load_catalog
+from devstack.documents import asyncapi, errors, events, settings
+from devstack.documents.sources import read_service
+
+GOLDEN = Path("libs/common/tests/contracts/golden")
+
+
+def complaints(root: Path) -> list[str]:
+    """Return how published events changed in ways that no document can mend."""
+    golden = root / GOLDEN
+    known = {name: model for name, model in PUBLISHED.items() if (golden / f"{name}.json").exists()}
+    return check_contracts(known, golden)
+
+
+def documents(root: Path) -> dict[Path, str]:
+    """Return the text of every generated document of the checkout at `root`, by its file.
+
+    Raises:
+        ValueError: An event that is not frozen yet has no complete examples.
+    """
+    services = [read_service(service) for service in load_catalog(root)]
+    frozen = frozen_files(PUBLISHED, root / GOLDEN)
+    published = events.published(services, frozen)
+    docs = root / "docs"
+    return frozen | {
+        docs / "events.md": events.render(published, root),
+        docs / "asyncapi.json": asyncapi.render(published),
+        docs / "errors.md": errors.render(services, root),
+        docs / "settings.md": settings.render(services),
+    }
