@@ -139,5 +139,5 @@ def _typed(value: object, wanted: KeyType) -> object:
         # Another offset could lead out of the years that PostgreSQL's client can convert to UTC.
         if moment.utcoffset() != timedelta(0):
             raise InvalidCursor
-        return moment.astimezone(UTC)
+        return moment
     return value
