@@ -5,6 +5,7 @@ and runs in one thread, so that requests are answered meanwhile.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,8 @@ class Markdown:
 @asynccontextmanager
 async def open_markdown() -> AsyncIterator[Markdown]:
     """Start the thread that renders, and stop it at the end."""
+    # At the level `debug` the parser logs each rule at each place, with what it reads.
+    logging.getLogger("markdown_it").setLevel(logging.INFO)
     with ThreadPoolExecutor(1, thread_name_prefix="markdown") as thread:
         yield Markdown(thread)
 
