@@ -192,6 +192,7 @@ class Library(BaseModel):
     rooms: dict[str, int] = {}
     rest: dict[str, Any] = {}
     word: SecretStr | None = None
+    motto: str = ""
 
 
 @pytest.mark.parametrize(
@@ -204,6 +205,7 @@ class Library(BaseModel):
         ("note", "text, length at most 80 or null", "none"),
         ("rooms", "map of integer", "`{}`"),
         ("rest", "object", "`{}`"),
+        ("motto", "text", '`""`'),
     ],
 )
 def test_types_are_described_in_words(field: str, words: str, default: str) -> None:

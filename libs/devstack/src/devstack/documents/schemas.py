@@ -38,7 +38,9 @@ def default_words(name: str, schema: Schema) -> str:
     default = field.get("default")
     if default is None:
         return "none"
-    text = default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+    # Text stands without quotes, as in the environment, unless there is nothing to see.
+    plain = isinstance(default, str) and default
+    text = default if plain else json.dumps(default, ensure_ascii=False)
     return f"`{text}`"
 
 
