@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devstack.control import Stack
+from devstack.control import Stack, running_stack
+from devstack.fixtures import ValkeyDatabase
 from devstack.layout import Layout
 from devstack.postgres import running_postgres
 from devstack.processes import free_port
@@ -46,7 +47,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    print("serving", flush=True)
+    print("environment:", *sorted(os.environ), flush=True)
     address = ("127.0.0.1", int(settings["PORT"]))
     http.server.ThreadingHTTPServer(address, Answer).serve_forever()
 """
@@ -87,21 +88,25 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
+def make_layout(root: Path, environment: pytest.MonkeyPatch) -> Layout:
+    """A checkout with the services `library` and `museum`, made current by the environment."""
+    (root / "colonnade.toml").write_text(CATALOG)
+    (root / "libs" / "common" / "src").mkdir(parents=True)
+    folders = [
+        write_service(root, "library", ("app", "worker")),
+        write_service(root, "museum", ("app",)),
+    ]
+    environment.setenv("PYTHONPATH", os.pathsep.join(str(each / "src") for each in folders))
+    environment.setenv("COLONNADE_ROOT", str(root))
+    environment.setenv("COLONNADE_STATE", str(root / ".devstack"))
+    environment.setenv("GATEWAY_PORT", str(free_port()))
+    environment.setenv("MAILBOX_PORT", str(free_port()))
+    return Layout.current()
+
+
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """The layout of a checkout with the services `library` and `museum`."""
-    (tmp_path / "colonnade.toml").write_text(CATALOG)
-    (tmp_path / "libs" / "common" / "src").mkdir(parents=True)
-    folders = [
-        write_service(tmp_path, "library", ("app", "worker")),
-        write_service(tmp_path, "museum", ("app",)),
-    ]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(str(each / "src") for each in folders))
-    monkeypatch.setenv("COLONNADE_ROOT", str(tmp_path))
-    monkeypatch.setenv("COLONNADE_STATE", str(tmp_path / ".devstack"))
-    monkeypatch.setenv("GATEWAY_PORT", str(free_port()))
-    monkeypatch.setenv("MAILBOX_PORT", str(free_port()))
-    return Layout.current()
+    return make_layout(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -112,9 +117,17 @@ def stack(layout: Layout) -> Iterator[Stack]:
     stack.stop()
 
 
-@pytest.fixture
-def settings(layout: Layout) -> StackSettings:
-    return StackSettings.read()
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, own_postgres: str, valkey_database: ValkeyDatabase
+) -> Iterator[Stack]:
+    """A stack on servers of the tests; each test leaves all of it ready."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DATABASE_URL", own_postgres)
+        environment.setenv("REDIS_URL", valkey_database.url)
+        layout = make_layout(tmp_path_factory.mktemp("checkout"), environment)
+        with running_stack(layout, StackSettings.read()) as stack:
+            yield stack
 
 
 @pytest.fixture

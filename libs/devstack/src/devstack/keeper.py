@@ -4,15 +4,13 @@ It keeps its port and its log; the pause before a new start grows while the part
 """
 
 import asyncio
-import os
 import signal
 import time
-from asyncio.subprocess import Process
 from pathlib import Path
 
 from devstack.board import Board, now
 from devstack.parts import Part
-from devstack.processes import die_with_parent
+from devstack.spawning import Running, Spawn, kill_group, spawn
 
 POLL_SECONDS = 0.05
 FIRST_PAUSE_SECONDS = 0.1
@@ -32,13 +30,14 @@ class StartFailed(Exception):
 class Keeper:
     """One part; `ready` is set once it was ready (a step: done), `stopped` when it is over."""
 
-    def __init__(self, part: Part, log: Path, board: Board) -> None:
+    def __init__(self, part: Part, log: Path, board: Board, spawn: Spawn = spawn) -> None:
         self.part = part
         self.ready = asyncio.Event()
         self.stopped = asyncio.Event()
         self._log = log
+        self._spawn = spawn
         self._board = board
-        self._process: Process | None = None
+        self._process: Running | None = None
         self._hurry = asyncio.Event()
 
     async def keep(self) -> None:
@@ -87,7 +86,7 @@ class Keeper:
         await self._end_process()
         return reason
 
-    async def _until_settled(self, process: Process, offset: int) -> None:
+    async def _until_settled(self, process: Running, offset: int) -> None:
         """Until the part is ready or done, or has ended."""
         began = time.monotonic()
         settled = self.part.is_step and await process.wait() == 0
@@ -130,36 +129,19 @@ class Keeper:
             try:
                 await asyncio.wait_for(process.wait(), self.part.stop_seconds)
             except TimeoutError:
-                _kill_group(process.pid)
+                kill_group(process.pid)
                 await process.wait()
-        _kill_group(process.pid)
+        kill_group(process.pid)
         self._process = None
 
-    async def _start(self) -> Process:
+    async def _start(self) -> Running:
         self._hurry.clear()
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.part.command,
-                cwd=self.part.cwd,
-                env=self.part.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=die_with_parent(self.part.stop_signal),
-            )
+        self._log.touch()
+        self._process = await self._spawn(self.part, self._log)
         pid = self._process.pid
         self._board.note(self.part.name, state="starting", pid=pid, started_at=now())
         return self._process
-
-
-def _kill_group(leader: int) -> None:
-    # Celery's children outlive a worker that was killed, and would take its tasks.
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def _ending(status: int) -> str:

@@ -13,8 +13,9 @@ from devstack.probes import Probe
 class Part:
     """A process to keep alive, or a step (no `ready` probe): it is done when it ends with 0.
 
-    `sources` are the folders whose change restarts it in `make dev`; `details` are further
-    entries of its record in the state file; `hint` says what to look at when it fails.
+    `forked` parts run a Python module whose imports are shared. `sources` are the folders whose
+    change restarts it in `make dev`; `details` are further entries of its record in the state
+    file; `hint` says what to look at when it fails.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Part:
     stop_signal: Signals = SIGTERM
     stop_seconds: float = 10
     start_seconds: float = 60  # A step's whole time.
+    forked: bool = False
     sources: Sequence[Path] = ()
     details: Mapping[str, int] = field(default_factory=dict)
     hint: str = ""

@@ -17,10 +17,23 @@ type Probe = Callable[[str], Awaitable[bool]]
 
 def answers(port: int, path: str = "/readyz") -> Probe:
     """HTTP: `path` is answered with 200."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n"
 
     async def probe(_log: str) -> bool:
-        return b" 200 " in await _first_line(port, request)
+        answer = await _exchange(port, _get(path))
+        return b" 200 " in answer.partition(b"\r\n")[0]
+
+    return probe
+
+
+def routes(port: int) -> Probe:
+    """Traefik: it has read its routes, before which it answers everything with a page of its own.
+
+    Its `/ping` says nothing of that.
+    """
+
+    async def probe(_log: str) -> bool:
+        answer = await _exchange(port, _get("/"))
+        return answer != b"" and b"404 page not found" not in answer
 
     return probe
 
@@ -29,7 +42,7 @@ def lets_in(port: int, password: str) -> Probe:
     """Valkey: the administrator may log in."""
 
     async def probe(_log: str) -> bool:
-        return await _first_line(port, f"AUTH {password}\r\n") == b"+OK\r\n"
+        return await _exchange(port, f"AUTH {password}\r\nQUIT\r\n") == b"+OK\r\n+OK\r\n"
 
     return probe
 
@@ -54,11 +67,16 @@ def logged(pattern: str) -> Probe:
     return probe
 
 
-async def _first_line(port: int, request: str) -> bytes:
+def _get(path: str) -> str:
+    return f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n"
+
+
+async def _exchange(port: int, request: str) -> bytes:
+    """Send `request`; everything that is answered until the other side closes."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         try:
             writer.write(request.encode())
-            return await reader.readline()
+            return await reader.read()
         finally:
             writer.close()

@@ -20,6 +20,7 @@ from devstack.layout import Layout
 from devstack.parts import Part, in_order
 from devstack.processes import end, marked
 from devstack.settings import StackSettings
+from devstack.spawning import Nursery, Running
 from devstack.topology import build_parts, external_servers
 
 LARGEST_LOG_BYTES = 32 * 1024 * 1024
@@ -37,8 +38,12 @@ class Supervisor:
     ) -> None:
         self._board = Board(layout, parts, facts)
         self._keepers = {
-            part.name: Keeper(part, layout.log(part.name), self._board) for part in in_order(parts)
+            part.name: Keeper(part, layout.log(part.name), self._board, self._spawn)
+            for part in in_order(parts)
         }
+        self._shared = layout.root / "libs" / "common" / "src"
+        self._nursery_log = layout.log("nursery")
+        self._nursery = Nursery(self._nursery_log)
         self._logs = [layout.log(part.name) for part in parts]
         self._reload = reload
         self._told = asyncio.Event()
@@ -50,6 +55,7 @@ class Supervisor:
         self._board.declare(state="starting", supervisor=os.getpid(), started_at=now())
         failure: StartFailed | None = None
         try:
+            await self._open_nursery()
             await self._keep_all()
         except* StopRequested:
             self._board.declare(state="stopping")
@@ -58,6 +64,7 @@ class Supervisor:
             self._board.declare(state="failing", failure=_explained(failure))
         finally:
             await asyncio.gather(*(self._stop_in_turn(each) for each in self._keepers.values()))
+            await self._nursery.close()
         self._board.declare(state="failed" if failure else "down")
         return failure
 
@@ -96,7 +103,21 @@ class Supervisor:
         async for changes in awatch(*folders, watch_filter=PythonFilter()):
             changed = {Path(path) for _, path in changes}
             concerned = [each for each in self._keepers.values() if _concerns(each.part, changed)]
+            outdated = self._nursery
+            renewed = any(path.is_relative_to(self._shared) for path in changed)
+            if renewed:
+                await self._open_nursery()
             await asyncio.gather(*(keeper.restart() for keeper in concerned))
+            if renewed:
+                await outdated.close()
+
+    async def _open_nursery(self) -> None:
+        self._nursery = Nursery(self._nursery_log)
+        if any(keeper.part.forked for keeper in self._keepers.values()):
+            await self._nursery.open()
+
+    async def _spawn(self, part: Part, log: Path) -> Running:
+        return await self._nursery.spawn(part, log)
 
     async def _trim_logs(self) -> None:
         """Keep a log that grew too large once more as `.1`; its writers append to an empty one."""

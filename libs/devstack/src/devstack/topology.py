@@ -14,7 +14,7 @@ from devstack.gateway import traefik_command, write_config
 from devstack.layout import Layout
 from devstack.parts import Part
 from devstack.ports import keep_ports
-from devstack.probes import accepts_connections, answers, lets_in, logged
+from devstack.probes import accepts_connections, answers, lets_in, logged, routes
 from devstack.processes import LOOPBACK
 from devstack.settings import StackSettings
 
@@ -131,6 +131,7 @@ class _Builder:
             self.environments.provisioning(),
             self.layout.root,
             needs=self._present("postgres"),
+            forked=True,
             hint="It needs an administrator of PostgreSQL: DATABASE_URL, or the embedded server.",
         )
 
@@ -141,6 +142,7 @@ class _Builder:
             self.environments.migrations(service),
             self.layout.root / "services" / service.name,
             needs=[PROVISION],
+            forked=True,
             hint="A migration that was edited after it ran needs `make reset`.",
         )
 
@@ -163,6 +165,7 @@ class _Builder:
             ready=answers(port) if port else logged(_CELERY_READY[process]),
             port=port,
             url=f"http://{LOOPBACK}:{port}" if port else None,
+            forked=True,
             stop_seconds=25 if process == "celery" else 15,
             sources=[
                 self.layout.root / "services" / service.name / "src",
@@ -188,7 +191,7 @@ class _Builder:
             self._environment({}),
             self.layout.root,
             needs=apps,
-            ready=answers(ports[OPS_PORT], "/ping"),
+            ready=routes(port),
             port=port,
             url=self.environments.settings.gateway_url,
             hint="GATEWAY_PORT chooses another port.",
