@@ -46,7 +46,7 @@ doctor: bootstrap ## Check what a start needs, and say how to mend it
 
 .PHONY: test
 test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draft"
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: check
 check: bootstrap ## Check formats, types, layers, migrations, documents and manifests
