@@ -34,7 +34,7 @@ def celery(settings: Settings, log: Path, command: str = "worker") -> Iterator[p
     values |= {"peers": settings.model_dump_json(include={"peers"})[len('{"peers":') : -1]}
     values |= {"cors_origins": "[]", "security_headers": "{}", "log_level": "info"}
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 — it is our own module.
+        process = subprocess.Popen(
             [sys.executable, "-m", "notifier_service.celery_app", command],
             env=os.environ | {f"NOTIFIER_{name.upper()}": str(v) for name, v in values.items()},
             stdout=output,
