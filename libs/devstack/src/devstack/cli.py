@@ -20,6 +20,14 @@ from devstack.settings import SettingError, StackSettings
 from devstack.tail import Tail
 
 INTERRUPTED = 130
+_IS = {
+    "starting": "is starting",
+    "up": "is up",
+    "failing": "is failing to start",
+    "stopping": "is stopping",
+    "failed": "failed to start",
+    "down": "is down",
+}
 
 
 def up(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
@@ -53,7 +61,7 @@ def ps(stack: Stack, console: Console, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(board["processes"], indent=2))
         return 0
-    console.print(f"Colonnade is {board['state']}.")
+    console.print(f"Colonnade {_IS[board['state']]}.")
     if board["state"] != "down":
         print_processes(console, board)
     return 0
@@ -113,7 +121,7 @@ def demo(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
     """Take the tour of the platform and print it step by step."""
     board = stack.board()
     if board["state"] != "up":
-        console.print(f"Colonnade is {board['state']}: `make up` first.")
+        console.print(f"Colonnade {_IS[board['state']]}: `make up` first.")
         return 1
     return run_demo(console, board["gateway_url"], board["mailbox_url"])
 
@@ -173,7 +181,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         console.print()
         if arguments.command in ("up", "dev"):
             down(stack, console, arguments)
-        return INTERRUPTED
+        # Ctrl-C is how `dev` and `logs` end.
+        return 0 if arguments.command in ("dev", "logs") else INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

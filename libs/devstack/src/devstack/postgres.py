@@ -4,6 +4,7 @@ It listens on loopback with passwords, as root too. What it acknowledged it keep
 """
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -120,15 +121,16 @@ def running_postgres(directory: Path, password: str = "test") -> Iterator[Postgr
 
 def is_ready_command(host: str, port: int) -> list[str]:
     """The command that tells by its exit status whether a server accepts connections."""
-    return [postgres_binary("pg_isready"), "-q", "-h", host, "-p", str(port), "-t", "2"]
+    address = ["-h", host, "-p", str(port), "-U", SUPERUSER, "-d", "postgres"]
+    return [postgres_binary("pg_isready"), "-q", "-t", "2", *address]
 
 
 def unprivileged() -> tuple[str, ...]:
-    """What has to precede a command that refuses to run as root: nothing for a user.
+    """What has to precede a command that refuses to run as root: nothing for a user with a name.
 
     A user namespace needs no change of owner; where it is refused, the data becomes nobody's.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_a_name(os.geteuid()):
         return ()
     return _NAMESPACE if user_namespaces_work() else _SETPRIV
 
@@ -137,6 +139,15 @@ def user_namespaces_work() -> bool:
     """Whether this user may create a user namespace."""
     command = [*_NAMESPACE, "true"]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def _has_a_name(user: int) -> bool:
+    # Some containers run under a number alone, which initdb refuses as well.
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _hand_over(data: Path) -> None:
@@ -150,14 +161,17 @@ def _hand_over(data: Path) -> None:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, text=True, check=False, capture_output=True)
     if done.returncode != 0:
-        raise OSError(f"{command} failed with status {done.returncode}:\n{done.stderr}")
+        raise OSError(f"{' '.join(command)}\nended with status {done.returncode}: {done.stderr}")
 
 
 def main() -> None:
     """`python -m devstack.postgres DATA PORT`: become the server, its data made when absent."""
     data, port = sys.argv[1:]
     server = Postgres(Path(data), int(port), os.environ.pop(PASSWORD_VARIABLE))
-    server.initialise()
+    try:
+        server.initialise()
+    except OSError as error:
+        sys.exit(str(error))
     os.execvp(server.command[0], server.command)  # noqa: S606 - the server takes this process's place
 
 
