@@ -70,7 +70,6 @@ def test_the_embedded_servers_keep_their_data_and_ports_until_a_reset(stack: Sta
     assert again["postgres"]["url"] == first["postgres"]["url"]
 
 
-@pytest.mark.usefixtures("external")
 @pytest.mark.parametrize("killed", [["guard"], ["supervisor"]])
 def test_nothing_outlives_a_runner_that_was_killed(stack: Stack, killed: list[str]) -> None:
     up(stack)
@@ -81,7 +80,6 @@ def test_nothing_outlives_a_runner_that_was_killed(stack: Stack, killed: list[st
     assert stack.board()["state"] == "down"
 
 
-@pytest.mark.usefixtures("external")
 def test_what_outlives_guard_and_supervisor_is_ended_by_the_next_down(stack: Stack) -> None:
     up(stack)
     all_of_it = family(stack)
