@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from devstack.control import Stack
 from devstack.processes import wait_until
 
+pytestmark = pytest.mark.xdist_group("running-stack")
 SERVICES = ("library-app", "library-worker", "museum-app")
 ALL = {"mailbox", "traefik", *SERVICES}
 

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from devstack.fixtures import ValkeyDatabase
-from devstack.processes import outlasting, wait_until
+from devstack.postgres import Postgres
+from devstack.processes import free_port, outlasting, wait_until
 from devstack.servers import start_once
 
 
@@ -57,6 +58,16 @@ def test_flushing_one_worker_leaves_the_others(valkey_database: ValkeyDatabase) 
         assert client.dbsize() == 0
     with redis.Redis.from_url(other.url) as client:
         assert client.dbsize() == 1
+
+
+def test_postgres_starts_when_its_old_number_is_somebody_elses(tmp_path: Path) -> None:
+    server = Postgres(tmp_path / "postgres", free_port(), "test", relaxed=True)
+    server.initialise()
+    (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data}\n")
+    server.initialise()
+    with subprocess.Popen(server.command) as process:
+        wait_until(server.is_ready, seconds=20, what="PostgreSQL is ready")
+        process.send_signal(signal.SIGINT)
 
 
 def test_the_servers_end_with_a_run_that_was_killed(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """A whole stack under its guard: what it says of itself, and that it leaves nothing behind."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import redis
 from devstack.control import Stack, StackError, explain, running_stack
 from devstack.fixtures import ValkeyDatabase
 from devstack.layout import Layout
-from devstack.processes import marked, outlasting
+from devstack.processes import marked, outlasting, wait_until
 from devstack.settings import StackSettings
 
 SERVICES = ("library-app", "library-worker", "museum-app")
@@ -112,3 +115,27 @@ def test_a_taken_port_is_named_with_its_owner(
     monkeypatch.setenv("GATEWAY_PORT", str(taken_port))
     with pytest.raises(StackError, match=rf"port {taken_port} is taken by .*pid {os.getpid()}"):
         stack.start(StackSettings.read())
+
+
+@pytest.mark.usefixtures("external")
+def test_dev_restarts_what_changed_and_ends_clean_on_ctrl_c(stack: Stack) -> None:
+    root = stack.layout.root
+    dev = subprocess.Popen(
+        [sys.executable, "-m", "devstack", "dev"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+    def restarts() -> list[int]:
+        ready = [each for each in processes(stack).values() if each["state"] == "ready"]
+        return [each["restarts"] for each in ready if each["name"] in SERVICES]
+
+    wait_until(lambda: stack.board()["state"] == "up", seconds=60, what="the stack is up")
+    (root / "services/museum/src/museum_service/new.py").touch()
+    wait_until(lambda: restarts() == [0, 0, 1], seconds=20, what="the museum restarted")
+    (root / "libs/common/src/new.py").touch()
+    wait_until(lambda: restarts() == [1, 1, 2], seconds=30, what="all services restarted")
+    dev.send_signal(signal.SIGINT)
+    output, _ = dev.communicate(timeout=60)
+    assert dev.returncode == 0
+    assert re.search(r"museum-app +│ environment:", output.decode())
+    assert output.endswith(b"Colonnade is down.\n")
+    assert marked(stack.layout.marker) == []

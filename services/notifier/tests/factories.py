@@ -8,13 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import respx
-from redis.asyncio import Redis
 from sqlalchemy import select, update
 
 from common.clock import utc_now
 from common.contracts import EmailVerificationRequested as VerificationRequested
 from common.contracts import (
-    Envelope,
     Event,
     PostDeleted,
     PostPublished,
@@ -23,12 +21,9 @@ from common.contracts import (
 )
 from common.contracts import KnownAddressRegistered as KnownAddress
 from common.ids import new_id
-from common.place import Place, stream_key
-from common.streams import Consumer, Received
-from common.streams.sources import Replay, Stream
-from common.streams.tables import StreamCursor
+from common.place import Place
+from common.streams import Received
 from common.testing.keys import bearer, mint_user_token
-from common.trace import current_headers
 from notifier_service.consumers import HANDLERS
 from notifier_service.models import Email, Notification
 from notifier_service.resources import Resources
@@ -115,55 +110,6 @@ async def hear(resources: Resources, *events: Event) -> None:
     for position, event in enumerate(events, 1):
         async with resources.transaction() as tx:
             await apply(tx, event, position)
-
-
-class Producer:
-    """Another service as notifier hears it: a log, a stream, and notifier's consumer of both."""
-
-    def __init__(self, name: str, streams: Redis, resources: Resources) -> None:
-        self._log: list[Envelope] = []
-        self._name, self._key = name, stream_key(name)
-        self._streams = streams
-        self._resources = resources
-        stream = Stream(name, resources.platform.streams)
-        self._consumer: Consumer[Tx] = Consumer(name, HANDLERS, resources.transaction, stream, self)
-
-    async def says(self, event: Event) -> Envelope:
-        """Write an event to log and stream, as its relay would."""
-        envelope = Envelope(
-            epoch=1,
-            position=len(self._log) + 1,
-            id=new_id(),
-            type=event.wire_name,
-            key="key",
-            occurred_at=utc_now(),
-            headers=current_headers(),
-            payload=event.model_dump(mode="json"),
-        )
-        self._log.append(envelope)
-        place = f"{envelope.epoch}-{envelope.position}"
-        await self._streams.xadd(self._key, {"event": envelope.model_dump_json()}, id=place)
-        return envelope
-
-    async def is_heard(self) -> None:
-        """Let a worker of notifier that has just started apply all that was said."""
-        stream = Stream(self._name, self._resources.platform.streams)
-        consumer: Consumer[Tx] = Consumer(
-            self._name, HANDLERS, self._resources.transaction, stream, self
-        )
-        while not await consumer.step(block_seconds=0.01):
-            pass
-
-    async def rewind(self) -> None:
-        """Make notifier hear everything again."""
-        async with self._resources.transaction() as tx:
-            await tx.session.execute(update(StreamCursor).values(epoch=0, position=0))
-        await self.is_heard()
-
-    async def read(self, after: Place, *, wait_seconds: int) -> Replay:
-        """The log, without HTTP in between."""
-        del wait_seconds
-        return Replay(after.position + 1, self._log[after.position :])
 
 
 async def emails(resources: Resources) -> list[Email]:

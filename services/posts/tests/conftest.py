@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.db import open_database
-from common.platform import open_streams
-from common.settings import DatabaseSettings, StreamSettings
+from common.testing.producers import Producer, open_producer
 from devstack.fixtures import Databases, ValkeyDatabase
+from posts_service.consumers import COPIES, HANDLERS
 from posts_service.resources import Resources
-from services.posts.tests.factories import Producer
 
 
 @pytest.fixture(scope="session")
@@ -22,14 +20,7 @@ async def users(
     service_database: Databases, valkey_database: ValkeyDatabase, resources: Resources
 ) -> AsyncIterator[Producer]:
     """Users' own log and relay, and the consumer of this service behind them."""
-    found = service_database("users")
-    database_settings = DatabaseSettings(database_url=found.app_url)
-    streams_settings = StreamSettings(streams_url=valkey_database.streams_url("users"))
-    async with (
-        open_database(database_settings) as database,
-        open_streams(streams_settings) as streams,
-    ):
-        producer = Producer(database, streams, resources)
-        await producer.start()
+    async with open_producer(
+        "users", service_database, valkey_database, resources, (HANDLERS, COPIES)
+    ) as producer:
         yield producer
-    await found.empty()

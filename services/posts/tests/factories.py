@@ -5,22 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from redis.asyncio import Redis
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from common.contracts import Event, ProfileChanged
-from common.db import Database
+from common.contracts import ProfileChanged
 from common.ids import new_id
-from common.outbox import Outbox, Relay, read_log
-from common.outbox.place import Place
-from common.streams import Consumer
-from common.streams.sources import Replay, Stream
-from common.streams.tables import StreamCursor
 from common.testing.keys import bearer, mint_user_token
-from posts_service.consumers import HANDLERS
 from posts_service.models import Author, Post, outbox_tables
 from posts_service.resources import Resources
-from posts_service.unit_of_work import Tx
 
 POSTS = "/api/v1/posts"
 SHARED = "public, no-cache"
@@ -41,61 +32,6 @@ class Person:
         return ProfileChanged(
             user_id=self.id, username=username or self.username, display_name=display_name
         )
-
-
-class Producer:
-    """Users as posts knows it: a log of its shape, its relay, and the stream between."""
-
-    def __init__(self, database: Database, streams: Redis, resources: Resources) -> None:
-        self._database = database
-        self._relay = Relay("users", database, streams)
-        self._resources = resources
-        self._stream = Stream("users", resources.platform.streams)
-        self._consumer = self._new_consumer()
-        self.log_reads = 0
-
-    async def start(self) -> None:
-        """Open the epoch: only the log tells where one begins, the stream has what follows."""
-        await self.heard(Person("somebody").called("Somebody"))
-        self.log_reads = 0
-
-    async def says(self, *events: Event) -> None:
-        """Commit the events and publish them."""
-        async with self._database.transaction() as session:
-            for event in events:
-                await Outbox(session).add(event, key=new_id())
-        await self._relay.assign()
-        async with self._database.reads() as connection:
-            head = await read_log(connection, epoch=0, after=0, limit=1)
-        while await self._stream.top() < Place(head.head_epoch, head.head_position):
-            await self._relay.publish()
-
-    async def heard(self, *events: Event) -> None:
-        """As `says`; returns when posts has applied them."""
-        await self.says(*events)
-        await self._apply()
-
-    async def rewind(self) -> None:
-        """Make posts start from a cursor that knows nothing, and apply everything again."""
-        async with self._resources.transaction() as tx:
-            await tx.session.execute(update(StreamCursor).values(epoch=0, position=0))
-        self._consumer = self._new_consumer()
-        await self._apply()
-
-    async def _apply(self) -> None:
-        while not await self._consumer.step(block_seconds=0.01):
-            pass
-
-    def _new_consumer(self) -> Consumer[Tx]:
-        return Consumer("users", HANDLERS, self._resources.transaction, self._stream, self)
-
-    async def read(self, after: Place, *, wait_seconds: int) -> Replay:
-        """Users' log, without HTTP in between."""
-        del wait_seconds
-        self.log_reads += 1
-        async with self._database.reads() as connection:
-            page = await read_log(connection, epoch=after.epoch, after=after.position, limit=500)
-        return Replay(page.resume_at, page.events)
 
 
 def draft(**changes: Any) -> dict[str, Any]:

@@ -4,11 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.db import open_database
-from common.platform import open_streams
-from common.settings import DatabaseSettings, StreamSettings
+from common.testing.producers import Producer, open_producer
 from devstack.fixtures import Databases, ValkeyDatabase
-from services.users.tests.factories import Producer
+from users_service.consumers import COPIES, HANDLERS
 from users_service.resources import Resources
 
 
@@ -22,14 +20,7 @@ async def auth(
     service_database: Databases, valkey_database: ValkeyDatabase, resources: Resources
 ) -> AsyncIterator[Producer]:
     """Auth's own log and relay, and the consumer of this service behind them."""
-    found = service_database("auth")
-    database_settings = DatabaseSettings(database_url=found.app_url)
-    streams_settings = StreamSettings(streams_url=valkey_database.streams_url("auth"))
-    async with (
-        open_database(database_settings) as database,
-        open_streams(streams_settings) as streams,
-    ):
-        producer = Producer(database, streams, resources)
-        await producer.start()
+    async with open_producer(
+        "auth", service_database, valkey_database, resources, (HANDLERS, COPIES)
+    ) as producer:
         yield producer
-    await found.empty()

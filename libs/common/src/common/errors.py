@@ -22,6 +22,7 @@ class Category(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    GONE = "gone"
     CONFLICT = "conflict"
     PRECONDITION_FAILED = "precondition_failed"
     RATE_LIMITED = "rate_limited"
@@ -34,14 +35,17 @@ class AppError(Exception):
     `commits` marks a refusal that is itself a fact to keep (a detected theft, a failed attempt):
     the transaction commits before it is raised. All others roll back.
 
+    `told` names the fields that the answer carries as members of its own (RFC 9457, 3.2).
+
     Args:
-        fields: Data of the failure, available as attributes; the message may name them.
+        fields: Data of the failure; the message may name them.
     """
 
     category: ClassVar[Category]
     code: ClassVar[str]
     message: ClassVar[str]
     commits: ClassVar[bool] = False
+    told: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **fields: Any) -> None:
         self.fields = fields
@@ -72,6 +76,12 @@ class NotFound(AppError):
     category = Category.NOT_FOUND
     code = "common.not_found"
     message = "Nothing was found here."
+
+
+class Gone(AppError):
+    category = Category.GONE
+    code = "common.gone"
+    message = "This is no longer kept."
 
 
 class Conflict(AppError):

@@ -24,11 +24,15 @@ TABLES = [
         outbox_tables.LogRow,
         outbox_tables.StreamHead,
         outbox_tables.EpochRow,
+        outbox_tables.EventReader,
         stream_tables.StreamCursor,
+        stream_tables.ParkedEvent,
+        stream_tables.LostRange,
     )
 ]
 EMPTY = """
-    TRUNCATE outbox, event_log, stream_head, epochs, stream_cursor, effects RESTART IDENTITY;
+    TRUNCATE outbox, event_log, stream_head, epochs, stream_cursor, parked_events, lost_ranges,
+        event_readers, effects, copies RESTART IDENTITY;
     INSERT INTO stream_head DEFAULT VALUES
 """
 
@@ -44,6 +48,9 @@ async def _database(admin_url: str, name: str) -> AsyncIterator[Database]:
         async with database.engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all, tables=TABLES)
             await connection.execute(text("CREATE TABLE effects (id uuid, key text, n int)"))
+            await connection.execute(
+                text("CREATE TABLE copies (n int PRIMARY KEY, epoch bigint, position bigint)")
+            )
         yield database
 
 

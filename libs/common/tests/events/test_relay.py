@@ -110,19 +110,19 @@ async def test_a_trimmed_stream_goes_on_where_it_was(bench: Bench) -> None:
 
 async def test_a_restarted_database_opens_an_epoch_before_it_numbers_again(bench: Bench) -> None:
     relay = await bench.relayed(1, 2)
-    await _other_life(bench)
+    await other_life(bench)
     await bench.relayed(3, relay=relay)
     assert await bench.stream_ids() == ["1-1", "1-2", "2-3"]
 
 
 async def test_a_restored_database_never_reuses_a_position_silently(bench: Bench) -> None:
     relay = await bench.relayed(1, 2, 3)
-    await _other_life(bench, lost_after=1)
+    await other_life(bench, lost_after=1)
     await bench.relayed(4, 5, relay=relay)
     assert await bench.stream_ids() == ["1-1", "2-2", "2-3"]
 
 
-async def _other_life(bench: Bench, lost_after: int | None = None) -> None:
+async def other_life(bench: Bench, lost_after: int | None = None) -> None:
     """Make the database look restarted and, from `lost_after` on, restored from a backup."""
     async with bench.producer.transaction() as session:
         await session.execute(text("UPDATE stream_head SET server_started_at = 'epoch'"))

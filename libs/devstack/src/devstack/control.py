@@ -66,6 +66,7 @@ class Stack:
         """
         self.sweep()
         _check_ports(settings)
+        self.layout.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = self.layout.log("supervisor")
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
 
+import psutil
+
 from devstack.binaries import postgres_binary
 from devstack.processes import LOOPBACK, die_with_parent, free_port, wait_until
 
@@ -62,6 +64,7 @@ class Postgres:
         """
         if self.data.exists():
             _hand_over(self.data)
+            _forget_stale_pid(self.data / "postmaster.pid")
             return
         draft = self.data.with_name(f"{self.data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
@@ -156,6 +159,16 @@ def _hand_over(data: Path) -> None:
         return
     for path in (data, *data.rglob("*")):
         os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _forget_stale_pid(lock: Path) -> None:
+    # After a crash of the machine the number may be somebody else's, and PostgreSQL would refuse
+    # to start for ever. That two servers never share the data is the guard's promise.
+    if not lock.exists():
+        return
+    pid = int(lock.read_text(encoding="utf-8").split()[0])
+    if psutil.pid_exists(pid) and psutil.Process(pid).name() != "postgres":
+        lock.unlink()
 
 
 def _run(command: list[str]) -> None:

@@ -133,8 +133,8 @@ def main() -> int:
     """`python -m devstack.supervisor [--reload]`: run the stack of the current layout."""
     layout, settings = Layout.current(), StackSettings.read()
     parts = build_parts(layout, settings)
-    for part in parts:
-        log = layout.log(part.name)
+    for name in ("nursery", *(part.name for part in parts)):
+        log = layout.log(name)
         if log.exists():
             log.rename(_previous(log))
     facts = {

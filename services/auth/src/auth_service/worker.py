@@ -4,7 +4,7 @@ import asyncio
 
 from auth_service.resources import open_resources
 from auth_service.settings import Settings
-from common.outbox import Relay
+from common.outbox import relay_loops
 from common.worker import run_worker
 
 
@@ -12,8 +12,8 @@ async def run(settings: Settings) -> None:
     """Run until told to stop."""
     async with open_resources(settings) as resources:
         platform = resources.platform
-        relay = Relay("auth", platform.database, platform.streams)
-        await run_worker("auth", settings, platform, {"relay": relay.run})
+        producing = relay_loops("auth", platform.database, platform.streams)
+        await run_worker("auth", settings, platform, producing)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from auth_service.resources import Resources
 from common.outbox import Relay
-from common.outbox.place import Place
+from common.place import Place
 from common.streams.sources import Log
 from common.testing.conformance import assert_problem
 from common.testing.keys import bearer, mint_internal_token

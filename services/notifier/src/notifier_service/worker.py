@@ -8,7 +8,7 @@ from typing import Final
 from common.streams import consumer_loops
 from common.supervision import beat
 from common.worker import run_worker
-from notifier_service.consumers import HANDLERS
+from notifier_service.consumers import COPIES, HANDLERS
 from notifier_service.resources import Resources, open_resources
 from notifier_service.settings import Settings
 from notifier_service.usecases.emails import drain_emails
@@ -35,6 +35,7 @@ async def run(settings: Settings) -> None:
         loops = consumer_loops(
             "notifier",
             HANDLERS,
+            COPIES,
             transaction=resources.transaction,
             streams=platform.streams,
             peers=platform.peers,

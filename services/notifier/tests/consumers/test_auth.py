@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 from pydantic import SecretStr
-from redis.asyncio import Redis
 
+from common.testing.producers import Producer, open_producer
 from common.trace import bind
-from devstack.fixtures import ValkeyDatabase
+from devstack.fixtures import Databases, ValkeyDatabase
 from notifier_service.clients.queue import open_doorbell
+from notifier_service.consumers import COPIES, HANDLERS
 from notifier_service.resources import Resources
 from notifier_service.unit_of_work import Tx
 from services.notifier.tests.factories import (
-    Producer,
     apply,
     email,
     emails,
@@ -24,9 +24,14 @@ from services.notifier.tests.factories import (
 
 
 @pytest.fixture
-async def auth(valkey_database: ValkeyDatabase, resources: Resources) -> AsyncIterator[Producer]:
-    async with Redis.from_url(valkey_database.url) as streams:
-        yield Producer("auth", streams, resources)
+async def auth(
+    service_database: Databases, valkey_database: ValkeyDatabase, resources: Resources
+) -> AsyncIterator[Producer]:
+    """Auth's own log and relay, and the consumer of this service behind them."""
+    async with open_producer(
+        "auth", service_database, valkey_database, resources, (HANDLERS, COPIES)
+    ) as producer:
+        yield producer
 
 
 def rings(valkey: ValkeyDatabase) -> int:

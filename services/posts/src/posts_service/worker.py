@@ -2,10 +2,10 @@
 
 import asyncio
 
-from common.outbox import Relay
+from common.outbox import relay_loops
 from common.streams import consumer_loops
 from common.worker import run_worker
-from posts_service.consumers import HANDLERS
+from posts_service.consumers import COPIES, HANDLERS
 from posts_service.resources import open_resources
 from posts_service.settings import Settings
 
@@ -14,15 +14,16 @@ async def run(settings: Settings) -> None:
     """Run until told to stop."""
     async with open_resources(settings) as resources:
         platform = resources.platform
-        relay = Relay("posts", platform.database, platform.streams)
+        producing = relay_loops("posts", platform.database, platform.streams)
         consumers = consumer_loops(
             "posts",
             HANDLERS,
+            COPIES,
             transaction=resources.transaction,
             streams=platform.streams,
             peers=platform.peers,
         )
-        await run_worker("posts", settings, platform, {"relay": relay.run} | consumers)
+        await run_worker("posts", settings, platform, producing | consumers)
 
 
 def main() -> None:

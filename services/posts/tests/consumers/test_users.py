@@ -9,11 +9,12 @@ from common.clock import utc_now
 from common.contracts import UserFollowed
 from common.ids import new_id
 from common.testing.conformance import assert_problem
+from common.testing.producers import Producer
+from posts_service.models import Author
 from posts_service.resources import Resources
 from services.posts.tests.factories import (
     POSTS,
     Person,
-    Producer,
     author,
     draft,
     edit,
@@ -120,3 +121,25 @@ async def test_events_that_do_not_concern_posts_are_passed_over(
     ]
     await users.heard(*follows, ADA.called("Ada"))
     assert (await author(resources, ADA)).position == count + 2
+
+
+async def test_a_rebuild_renews_names_and_forgets_who_is_gone_without_posts(
+    client: httpx.AsyncClient, users: Producer, resources: Resources
+) -> None:
+    await write(client, ADA, published())
+    await users.heard(ADA.called("Ada"), GRACE.called("Grace"))
+    await users.rebuild(ADA.called("Ada Lovelace"))
+
+    assert await name(client) == ("ada", "Ada Lovelace")
+    async with resources.transaction() as tx:
+        assert await tx.session.get(Author, GRACE.id) is None
+        assert await tx.session.get(Author, ADA.id) is not None
+
+
+async def test_a_rebuild_keeps_an_author_that_a_post_needs(
+    client: httpx.AsyncClient, users: Producer
+) -> None:
+    await write(client, ADA, published())
+    await users.heard(ADA.called("Ada"))
+    await users.rebuild()
+    assert await name(client) == ("ada", "Ada")

@@ -6,10 +6,10 @@ import httpx
 
 from common.contracts import KnownAddressRegistered
 from common.place import Place
+from common.testing.producers import Producer
 from services.users.tests.factories import (
     ME,
     Person,
-    Producer,
     arrive,
     event_types,
     events,
@@ -108,3 +108,13 @@ async def test_events_that_do_not_concern_users_are_passed_over(
     other = KnownAddressRegistered(account_id=ADA.id, email="ada@example.com", username="ada")
     await auth.heard(other, GRACE.registered())
     assert await usernames(resources) == ["grace"]
+
+
+async def test_a_rebuild_corrects_usernames_and_keeps_profiles(
+    auth: Producer, client: httpx.AsyncClient, resources: Resources
+) -> None:
+    await auth.heard(ADA.registered(), GRACE.registered())
+    await auth.rebuild(ADA.registered("ada_lovelace"))
+
+    assert (await profile(resources, ADA)).username == "ada_lovelace"
+    assert (await profile(resources, GRACE)).username == "grace"

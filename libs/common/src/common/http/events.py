@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from common.contracts import Envelope
 from common.http.dependencies import CurrentCaller, platform_of
-from common.outbox import LogPage, read_log
+from common.outbox import LogPage, read_log, register_reader
+from common.place import Place
 
 POLL_SECONDS = 0.2
 
@@ -19,7 +20,7 @@ class EventsQuery(BaseModel):
     """Where the consumer stands and how long it will wait for more."""
 
     consumer: str = Field(max_length=64, description="Name of the consumer, for its registration.")
-    epoch: int = Field(ge=0, lt=2**31)
+    epoch: int = Field(ge=0, lt=2**62)
     after: int = Field(ge=0, lt=2**62)
     limit: int = Field(500, ge=1, le=1000)
     wait: int = Field(0, ge=0, le=20, description="Seconds to wait for the first event.")
@@ -41,18 +42,21 @@ async def list_events(
     """Return the events that follow a place in this service's log, in order."""
     del caller  # Any service may ask; who it is has been verified.
     deadline = asyncio.get_running_loop().time() + query.wait
+    after = Place(query.epoch, query.after)
+    async with platform_of(request).database.reads() as connection:
+        await register_reader(connection, name=query.consumer, cursor=after)
     while True:
-        page = await _read(request, query)
+        page = await _read(request, after, query.limit)
         if page.events or asyncio.get_running_loop().time() >= deadline:
             return EventsPage(
-                head_epoch=page.head_epoch,
-                head_position=page.head_position,
+                head_epoch=page.head.epoch,
+                head_position=page.head.position,
                 resume_at=page.resume_at,
                 events=page.events,
             )
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _read(request: Request, query: EventsQuery) -> LogPage:
+async def _read(request: Request, after: Place, limit: int) -> LogPage:
     async with platform_of(request).database.reads() as connection:
-        return await read_log(connection, epoch=query.epoch, after=query.after, limit=query.limit)
+        return await read_log(connection, after=after, limit=limit)

@@ -27,6 +27,7 @@ STATUS = {
     Category.UNAUTHENTICATED: 401,
     Category.FORBIDDEN: 403,
     Category.NOT_FOUND: 404,
+    Category.GONE: 410,
     Category.CONFLICT: 409,
     Category.PRECONDITION_FAILED: 412,
     Category.RATE_LIMITED: 429,
@@ -79,6 +80,7 @@ def problem_response(
     detail: str | None = None,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
 ) -> Response:
     """Return a problem document; code and detail default to those of the status."""
     title = _title(status)
@@ -90,6 +92,7 @@ def problem_response(
         "code": code or CODES.get(status, f"common.http_{status}"),
         "errors": list(errors),
         "request_id": request_id(),
+        **(members or {}),
     }
     all_headers = dict(headers or {})
     if status in _RETRYABLE:
@@ -108,6 +111,7 @@ def app_error_response(error: AppError) -> Response:
         detail=str(error),
         errors=_field_errors(error),
         headers=_headers(error, status),
+        members={name: error.fields[name] for name in error.told},
     )
 
 

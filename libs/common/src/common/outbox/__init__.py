@@ -1,7 +1,18 @@
 """Producing events: a use case adds one to the outbox; the relay numbers and publishes it."""
 
-from common.outbox.log import LogPage, read_log
+from common.outbox.log import LogPage, read_head, read_log, register_reader
 from common.outbox.outbox import Outbox
+from common.outbox.processes import relay_loops
 from common.outbox.relay import Relay
+from common.outbox.retention import Retention
 
-__all__ = ["LogPage", "Outbox", "Relay", "read_log"]
+__all__ = [
+    "LogPage",
+    "Outbox",
+    "Relay",
+    "Retention",
+    "read_head",
+    "read_log",
+    "register_reader",
+    "relay_loops",
+]

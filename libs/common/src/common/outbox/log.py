@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.contracts import Envelope
-from common.outbox.tables import EpochRow, LogRow, StreamHead
+from common.errors import Conflict, Gone, Unavailable
+from common.outbox.tables import EpochRow, EventReader, LogRow, StreamHead
+from common.place import Place
 
 _COLUMNS = (
     LogRow.epoch,
@@ -19,6 +22,30 @@ _COLUMNS = (
     LogRow.headers,
     LogRow.payload,
 )
+# Whether the database began another life that no relay has given an epoch yet.
+REBORN = text("""
+    SELECT (server_started_at, filenode) IS DISTINCT FROM
+           (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint)
+      FROM stream_head
+""")
+
+
+class EventsGone(Gone):
+    """The log begins later than asked; `first_epoch` and `first_position` say where."""
+
+    code = "common.events_gone"
+    message = "The log begins at {first_epoch}-{first_position}."
+    told = ("first_epoch", "first_position")
+
+
+class CursorAhead(Conflict):
+    code = "common.cursor_ahead"
+    message = "The log ends at {head}, before the cursor {cursor}."
+
+
+class EpochPending(Unavailable):
+    code = "common.epoch_pending"
+    message = "The database was restarted or restored; the relay has not opened its epoch yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +56,77 @@ class LogPage:
     one where a newer epoch began there: then the asker saw events that this database lost.
     """
 
-    head_epoch: int
-    head_position: int
+    head: Place
     resume_at: int
     events: list[Envelope]
 
 
-async def read_log(connection: AsyncConnection, *, epoch: int, after: int, limit: int) -> LogPage:
-    """Read at most `limit` events that follow `(epoch, after)`, in order of position."""
-    head = (await connection.execute(select(StreamHead.epoch, StreamHead.position))).one()
+async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> LogPage:
+    """Read at most `limit` events that follow `after`, in order of position.
+
+    Raises:
+        EventsGone: What follows is past retention.
+        CursorAhead: The asker claims to have more than there ever was.
+        EpochPending: The asker has more than there is, because of a restore; ask again.
+    """
+    head = await read_head(connection)
+    if after > head:
+        if (await connection.execute(REBORN)).scalar_one():
+            raise EpochPending
+        raise CursorAhead(head=str(head), cursor=str(after))
+    rows = await _read_following(connection, after, limit)
+    resume_at = rows[0].resume_at if rows else after.position + 1
+    if rows and rows[0].position > resume_at:
+        raise EventsGone(first_epoch=rows[0].epoch, first_position=rows[0].position)
+    if not rows and resume_at <= head.position:
+        raise EventsGone(first_epoch=head.epoch, first_position=head.position + 1)
+    return LogPage(head, resume_at, [_envelope(row) for row in rows])
+
+
+async def read_head(connection: AsyncConnection) -> Place:
+    """Return the last place that was given out."""
+    query = select(StreamHead.epoch, StreamHead.position)
+    return Place(*(await connection.execute(query)).one())
+
+
+async def _read_following(connection: AsyncConnection, after: Place, limit: int) -> list[Row[Any]]:
     # The start is computed inside the statement that reads the rows: an epoch that begins between
     # two statements would otherwise hide the events before the asker's position.
-    start = select(
-        func.least(after + 1, func.coalesce(func.min(EpochRow.start_position), after + 1))
-    ).where(EpochRow.epoch > epoch)
+    lowest = func.coalesce(func.min(EpochRow.start_position), after.position + 1)
+    start = select(func.least(after.position + 1, lowest)).where(EpochRow.epoch > after.epoch)
     resume_at = start.scalar_subquery()
     rows = select(*_COLUMNS, resume_at.label("resume_at")).where(LogRow.position >= resume_at)
     result = await connection.execute(rows.order_by(LogRow.position).limit(limit))
-    found = [dict(row) for row in result.mappings()]
-    first = found[0]["resume_at"] if found else after + 1
-    return LogPage(head.epoch, head.position, first, [_envelope(row) for row in found])
+    return list(result.all())
 
 
 async def read_after(connection: AsyncConnection, *, position: int, limit: int) -> list[Envelope]:
     """Read at most `limit` events after `position`, in order."""
     rows = select(*_COLUMNS).where(LogRow.position > position).order_by(LogRow.position)
     result = await connection.execute(rows.limit(limit))
-    return [_envelope(dict(row)) for row in result.mappings()]
+    return [_envelope(row) for row in result]
 
 
-async def knows(connection: AsyncConnection, *, epoch: int, position: int) -> bool:
+async def knows(connection: AsyncConnection, place: Place) -> bool:
     """Tell whether the log holds exactly this event."""
-    query = select(LogRow.position).where(LogRow.position == position, LogRow.epoch == epoch)
+    query = select(LogRow.position).where(
+        LogRow.position == place.position, LogRow.epoch == place.epoch
+    )
     return (await connection.execute(query)).first() is not None
 
 
-def _envelope(row: dict[str, Any]) -> Envelope:
+async def register_reader(connection: AsyncConnection, *, name: str, cursor: Place) -> None:
+    """Note that a consumer lives and how far it is: the log is kept for it."""
+    row = insert(EventReader).values(name=name, epoch=cursor.epoch, position=cursor.position)
+    await connection.execute(
+        row.on_conflict_do_update(
+            index_elements=[EventReader.name],
+            set_={"epoch": cursor.epoch, "position": cursor.position, "seen_at": func.now()},
+        )
+    )
+
+
+def _envelope(row: Row[Any]) -> Envelope:
     # The columns are typed by the table: validating each again would cost more than reading it.
-    row.pop("resume_at", None)
-    return Envelope.model_construct(None, **row)
+    fields = {column.key: getattr(row, column.key) for column in _COLUMNS}
+    return Envelope.model_construct(None, **fields)

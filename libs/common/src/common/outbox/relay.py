@@ -16,8 +16,8 @@ from sqlalchemy import text
 from common.contracts import Envelope
 from common.db import Database
 from common.errors import Unavailable
-from common.outbox.log import knows, read_after
-from common.outbox.place import EMPTY, Place, stream_key
+from common.outbox.log import REBORN, knows, read_after
+from common.place import EMPTY, Place, stream_key
 from common.supervision import beat
 
 ASSIGN_BATCH: Final = 500
@@ -62,11 +62,6 @@ MOVE = text("""
     UPDATE stream_head SET position = position + n FROM counted RETURNING n
 """)
 WORK = text("SELECT EXISTS (SELECT FROM outbox)")
-REBORN = text("""
-    SELECT (server_started_at, filenode) IS DISTINCT FROM
-           (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint)
-      FROM stream_head
-""")
 
 # KEYS[1] the stream; ARGV: expected top, MAXLEN, "append" or "rebuild", then id and data in turns.
 # Everything that can fail is checked before the first write: an error midway would leave half.
@@ -170,7 +165,7 @@ class Relay:
         actual = await self._call(["?", str(STREAM_MAXLEN), "append"])
         place = Place.parse(actual)
         async with self._database.reads() as connection:
-            if place and await knows(connection, epoch=place.epoch, position=place.position):
+            if place and await knows(connection, place):
                 return place
             position = (
                 await connection.execute(text("SELECT position FROM stream_head"))

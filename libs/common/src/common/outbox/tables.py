@@ -1,7 +1,7 @@
-"""The four tables of a producer, on the service's own metadata.
+"""The five tables of a producer, on the service's own metadata.
 
 `outbox` holds what use cases committed, `event_log` what has a position, `stream_head` the last
-position given, `epochs` where each life of the database began.
+position given, `epochs` where each life of the database began, `event_readers` who consumes.
 """
 
 from datetime import datetime
@@ -55,3 +55,14 @@ class EpochRow(Base):
     epoch: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     start_position: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class EventReader(Base):
+    """A consumer and how far it said it is; the log is kept for it."""
+
+    __tablename__ = "event_readers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    position: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

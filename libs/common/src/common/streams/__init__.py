@@ -1,6 +1,17 @@
 """Consuming events: in the producer's order, each taking effect exactly once."""
 
-from common.streams.consumer import Consumer, Handlers, Received
+from common.streams.bootstrap import Bootstrap, Copies, Copy
+from common.streams.consumer import Consumer
+from common.streams.effects import Effects, Handlers, Received
 from common.streams.processes import consumer_loops
 
-__all__ = ["Consumer", "Handlers", "Received", "consumer_loops"]
+__all__ = [
+    "Bootstrap",
+    "Consumer",
+    "Copies",
+    "Copy",
+    "Effects",
+    "Handlers",
+    "Received",
+    "consumer_loops",
+]

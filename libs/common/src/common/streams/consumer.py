@@ -5,208 +5,159 @@ only the fast path: whatever it lacks is read from the producer's log by HTTP.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Protocol
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Gauge
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from common import trace
-from common.contracts import Envelope, Event
-from common.errors import AppError, Unavailable
+from common.contracts import Envelope
 from common.place import Place
-from common.streams.sources import Source, Stream
-from common.streams.tables import StreamCursor
+from common.streams.bootstrap import Bootstrap
+from common.streams.effects import Effects, Lost
+from common.streams.failures import is_transient
+from common.streams.sources import PastRetention, Source, Stream
 from common.supervision import beat
 
-BLOCK_SECONDS: Final = 5.0
+BLOCK_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 0.5
+HEAD_POLL_SECONDS: Final = 5.0
 RECHECK_SECONDS: Final = 2
+RETRY_POLL_SECONDS: Final = 0.5
 BUSY_SECONDS: Final = 0.5
 BACKOFF_SECONDS: Final = (0.1, 30.0)
 
 log = structlog.get_logger()
-applied_total = Counter("colonnade_events_applied_total", "Events applied.", ["producer"])
-skipped_total = Counter(
-    "colonnade_events_skipped_total", "Events of types without a handler.", ["producer"]
-)
 ghosts_total = Counter(
     "colonnade_events_ghost_total", "Applied events that their producer lost.", ["producer"]
 )
-cursor_position = Gauge("colonnade_consumer_position", "Cursor in the log.", ["producer"])
+failing = Gauge(
+    "colonnade_consumer_failing", "1 while the consumer cannot make progress.", ["producer"]
+)
 
 
-class HasSession(Protocol):
-    """A unit of work: whatever it is, it runs in this session."""
-
-    @property
-    def session(self) -> AsyncSession: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Received[E: Event]:
-    """An event as a handler gets it; `place` orders all that one producer ever said."""
-
-    id: UUID
-    place: Place
-    occurred_at: datetime
-    data: E
-
-
-type Handler[T] = Callable[[T, Received[Any]], Awaitable[None]]
-type Handlers[T] = Mapping[type[Event], Handler[T]]
-
-
-class Consumer[T: HasSession]:
-    """Applies one producer's events. Any number may run; a row lock lets one work at a time."""
+class Consumer:
+    """Fetches one producer's events and hands them to `effects`. Any number may run at a time."""
 
     def __init__(
         self,
         producer: str,
-        handlers: Handlers[T],
-        transaction: Callable[[], AbstractAsyncContextManager[T]],
+        effects: Effects[Any],
         stream: Stream,
         source: Source,
+        bootstrap: Bootstrap[Any],
     ) -> None:
         self._producer = producer
-        self._handlers = {event.wire_name: (event, handle) for event, handle in handlers.items()}
-        self._transaction = transaction
+        self._effects = effects
+        self._bootstrap = bootstrap
         self._stream = stream
         self._log = source
         self._cursor: Place | None = None
-        self._stream_lags = False
+        self._doubtful = True
+        self._asked_at = 0.0
 
     async def run(self) -> None:
-        """Consume until cancelled. A failure rolls back, is logged and tried again."""
-        pause = BACKOFF_SECONDS[0]
-        while True:
-            beat()
-            try:
-                await self.step()
-                pause = BACKOFF_SECONDS[0]
-            except Unavailable as error:
-                log.warning("consumer_unavailable", producer=self._producer, error=str(error))
-            except Exception as error:  # noqa: BLE001 — whatever a handler raises, the cursor waits.
-                level = log.warning if isinstance(error, AppError) else log.exception
-                level("event_failed", producer=self._producer, error=repr(error))
-            else:
-                continue
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, BACKOFF_SECONDS[1])
+        """Consume until cancelled; what does not answer is waited for."""
+        await self._repeat(self._run_step, "consumer_failed")
+
+    async def run_retries(self) -> None:
+        """Retry parked events until cancelled."""
+        await self._repeat(self._run_retry, "retrier_failed")
 
     async def step(self, block_seconds: float = BLOCK_SECONDS) -> int:
-        """Fetch one batch and apply it; return how many events took effect.
+        """Fetch one batch and apply it; return how many events took effect or were parked.
 
         Raises:
             Unavailable: PostgreSQL, or Redis and the producer both, do not answer.
         """
-        cursor, self._cursor = self._cursor or await self._read_cursor(), None
+        cursor, self._cursor = self._cursor or await self._effects.cursor(), None
         events = await self._from_stream(cursor, block_seconds)
-        self._stream_lags = not events
+        lost = None
+        if not events and (events is None or self._head_is_unknown()):
+            try:
+                events, lost = await self._from_log(cursor, 0 if events == [] else RECHECK_SECONDS)
+            except PastRetention as gone:
+                await self._bootstrap.run(cursor, gone.first)
+                return 0
         if not events:
-            wait_seconds = RECHECK_SECONDS if events is None else 0
-            events = await self._from_log(cursor, wait_seconds)
-        if events:
-            return await self._apply(cursor, events)
-        self._cursor, self._stream_lags = cursor, False
-        return 0
+            self._cursor = cursor
+            return 0
+        self._cursor = await self._effects.apply(cursor, events, lost)
+        return len(events) if self._cursor else 0
 
     async def _from_stream(self, cursor: Place, block_seconds: float) -> list[Envelope] | None:
         """Read the run of events that follows the cursor; None while the stream is no use."""
         try:
-            # A stream that was wiped or rewound answers with silence: after a batch that only the
-            # log had, look at its top before waiting for it.
-            if self._stream_lags and await self._stream.top() < cursor:
+            if self._doubtful:
+                # A stream that was wiped or rewound answers XREAD with silence, one that is cut
+                # off does not answer at all: look at its top before waiting for it.
+                async with asyncio.timeout(PROBE_SECONDS):
+                    self._doubtful = await self._stream.top() < cursor
+            if self._doubtful:
                 return None
-            found = await self._stream.read(cursor, block_seconds=block_seconds)
+            async with asyncio.timeout(block_seconds + PROBE_SECONDS):
+                found = await self._stream.read(cursor, block_seconds=block_seconds)
         except (RedisError, OSError) as error:
+            self._doubtful = True
             log.warning("stream_unavailable", producer=self._producer, error=repr(error))
             return None
-        return _following(cursor, found) or ([] if not found else None)
+        run = _following(cursor, found)
+        self._doubtful = bool(found) and not run
+        return None if self._doubtful else run
 
-    async def _from_log(self, cursor: Place, wait_seconds: int) -> list[Envelope]:
+    def _head_is_unknown(self) -> bool:
+        """Tell whether the producer was not asked for its head for too long a silence."""
+        return asyncio.get_running_loop().time() - self._asked_at >= HEAD_POLL_SECONDS
+
+    async def _from_log(
+        self, cursor: Place, wait_seconds: int
+    ) -> tuple[list[Envelope], Lost | None]:
         replay = await self._log.read(cursor, wait_seconds=wait_seconds)
-        if replay.events and replay.resume_at <= cursor.position:
-            ghosts_total.labels(self._producer).inc(cursor.position - replay.resume_at + 1)
-            log.error(
-                "producer_lost_events",
-                producer=self._producer,
-                epoch=cursor.epoch,
-                first=replay.resume_at,
-                last=cursor.position,
-            )
-        return replay.events
+        self._asked_at = asyncio.get_running_loop().time()
+        # The stream did not have these: doubt it until its top has come as far as the cursor.
+        self._doubtful = self._doubtful or bool(replay.events)
+        if not replay.events or replay.resume_at > cursor.position:
+            return replay.events, None
+        ghosts = Lost("ghosts", cursor.epoch, replay.resume_at, cursor.position)
+        ghosts_total.labels(self._producer).inc(ghosts.last - ghosts.first + 1)
+        log.error("producer_lost_events", producer=self._producer, ghosts=ghosts)
+        return replay.events, ghosts
 
-    async def _apply(self, cursor: Place, events: Sequence[Envelope]) -> int:
-        last = Place(events[-1].epoch, events[-1].position)
-        async with self._transaction() as tx:
-            locked = await self._lock_cursor(tx.session)
-            if locked == cursor:
-                for event in events:
-                    await self._handle(tx, event)
-                await self._move_cursor(tx.session, last)
-        if locked != cursor:
+    async def _run_step(self) -> None:
+        if not await self.step() and self._cursor is None:
             # Another replica works on this batch or has done it: start from where it left.
-            await asyncio.sleep(BUSY_SECONDS if locked is None else 0)
-            return 0
-        self._cursor = last
-        applied_total.labels(self._producer).inc(len(events))
-        cursor_position.labels(self._producer).set(last.position)
-        return len(events)
+            await asyncio.sleep(BUSY_SECONDS)
 
-    async def _handle(self, tx: T, event: Envelope) -> None:
-        if event.type not in self._handlers:
-            skipped_total.labels(self._producer).inc()
-            return
-        contract, handle = self._handlers[event.type]
-        data = contract.model_validate(event.payload)
-        place = Place(event.epoch, event.position)
-        with trace.bind(event.headers):
-            await handle(tx, Received(event.id, place, event.occurred_at, data))
+    async def _run_retry(self) -> None:
+        if not await self._effects.retry():
+            await asyncio.sleep(RETRY_POLL_SECONDS)
 
-    async def _read_cursor(self) -> Place:
-        async with self._transaction() as tx:
-            row = (await tx.session.execute(self._select_cursor())).one_or_none()
-            if row is None:
-                new = insert(StreamCursor).values(producer=self._producer)
-                await tx.session.execute(new.on_conflict_do_nothing())
-                return Place(0, 0)
-            return Place(*row)
-
-    async def _move_cursor(self, session: AsyncSession, last: Place) -> None:
-        await session.flush()
-        await session.execute(
-            update(StreamCursor)
-            .where(StreamCursor.producer == self._producer)
-            .values(epoch=last.epoch, position=last.position)
-        )
-
-    async def _lock_cursor(self, session: AsyncSession) -> Place | None:
-        locked = self._select_cursor().with_for_update(skip_locked=True)
-        row = (await session.execute(locked)).one_or_none()
-        return Place(*row) if row else None
-
-    def _select_cursor(self) -> Any:
-        return select(StreamCursor.epoch, StreamCursor.position).where(
-            StreamCursor.producer == self._producer
-        )
+    async def _repeat(self, work: Callable[[], Awaitable[None]], failure: str) -> None:
+        pause = BACKOFF_SECONDS[0]
+        while True:
+            beat()
+            try:
+                await work()
+                pause = BACKOFF_SECONDS[0]
+                failing.labels(self._producer).set(0)
+            except Exception as error:  # noqa: BLE001 — whatever fails, the cursor waits for it.
+                level = log.warning if is_transient(error) else log.exception
+                level(failure, producer=self._producer, error=repr(error))
+                failing.labels(self._producer).set(1)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, BACKOFF_SECONDS[1])
 
 
-def _following(cursor: Place, events: Sequence[Envelope]) -> list[Envelope]:
+def _following(cursor: Place, events: Sequence[Envelope | None]) -> list[Envelope]:
     """Return the leading events that follow the cursor without a gap, within its epoch.
 
     A newer epoch is left to the log: only the producer knows at which position it began.
     """
     run: list[Envelope] = []
     for event in events:
-        if (event.epoch, event.position) != (cursor.epoch, cursor.position + len(run) + 1):
+        place = event and (event.epoch, event.position)
+        if event is None or place != (cursor.epoch, cursor.position + len(run) + 1):
             break
         run.append(event)
     return run

@@ -8,13 +8,16 @@ from redis.asyncio import Redis
 
 from common.contracts import Event
 from common.http.client import PeerClient
-from common.streams.consumer import Consumer, Handler, Handlers, HasSession
+from common.streams.bootstrap import Bootstrap, Copies
+from common.streams.consumer import Consumer
+from common.streams.effects import Effects, Handler, Handlers, HasSession
 from common.streams.sources import Log, Stream
 
 
 def consumer_loops[T: HasSession](
     service: str,
     handlers: Handlers[T],
+    copies: Copies[T],
     *,
     transaction: Callable[[], AbstractAsyncContextManager[T]],
     streams: Redis,
@@ -25,6 +28,7 @@ def consumer_loops[T: HasSession](
     Args:
         service: The consumer.
         handlers: What to do with each type of event; its wire name starts with its producer.
+        copies: How to rebuild from a snapshot what some of the handlers copy.
         transaction: Opens the service's unit of work.
         streams: The Redis of the streams.
         peers: Clients of the other services, by name.
@@ -34,10 +38,18 @@ def consumer_loops[T: HasSession](
     """
     by_producer: dict[str, dict[type[Event], Handler[T]]] = defaultdict(dict)
     for event, handler in handlers.items():
-        by_producer[event.wire_name.partition(".")[0]][event] = handler
-    return {
-        f"consume_{producer}": Consumer(
-            producer, own, transaction, Stream(producer, streams), Log(service, peers[producer])
-        ).run
-        for producer, own in by_producer.items()
-    }
+        by_producer[_producer_of(event)][event] = handler
+    loops: dict[str, Callable[[], Awaitable[None]]] = {}
+    for producer, own in by_producer.items():
+        effects = Effects(producer, own, transaction)
+        log = Log(service, peers[producer])
+        copied = {event: copy for event, copy in copies.items() if _producer_of(event) == producer}
+        bootstrap = Bootstrap(producer, copied, effects, transaction, log)
+        consumer = Consumer(producer, effects, Stream(producer, streams), log, bootstrap)
+        loops[f"consume_{producer}"] = consumer.run
+        loops[f"retry_{producer}"] = consumer.run_retries
+    return loops
+
+
+def _producer_of(event: type[Event]) -> str:
+    return event.wire_name.partition(".")[0]

@@ -1,6 +1,7 @@
 """Where a consumer's events come from: the stream when it has them, else the producer's log."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from common.contracts import Envelope
-from common.http.client import PeerClient
+from common.http.client import PeerClient, PeerRefused
 from common.place import EMPTY, Place, stream_key
 
 BATCH: Final = 500
@@ -31,8 +32,8 @@ class Stream:
         self._key = stream_key(producer)
         self._streams = streams
 
-    async def read(self, after: Place, *, block_seconds: float) -> list[Envelope]:
-        """Wait for entries after `after`; what is not an event is left out, which makes a gap.
+    async def read(self, after: Place, *, block_seconds: float) -> list[Envelope | None]:
+        """Wait for entries after `after`; None stands for an entry that is no event.
 
         Raises:
             RedisError: Redis does not answer.
@@ -40,7 +41,7 @@ class Stream:
         answer: Any = await self._streams.xread(
             {self._key: str(after)}, count=BATCH, block=int(block_seconds * 1000)
         )
-        return [event for entry in _entries(answer) if (event := _parse(*entry))]
+        return [_parse(*entry) for entry in _entries(answer)]
 
     async def top(self) -> Place:
         """Return the last id that the stream gave out; EMPTY when there is none.
@@ -55,11 +56,32 @@ class Stream:
         return Place.parse(_text(info["last-generated-id"])) or EMPTY
 
 
+class PastRetention(Exception):
+    """The producer's log begins later than the cursor: at `first`."""
+
+    def __init__(self, first: Place) -> None:
+        self.first = first
+        super().__init__(f"the log begins at {first}")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPage:
+    """Rows of a producer's present state, as payloads of the event that tells it."""
+
+    head: Place
+    rows: list[dict[str, Any]]
+    next_key: list[str] | None
+
+
 class Source(Protocol):
-    """Whatever knows a producer's log."""
+    """Whatever knows a producer's log and state."""
 
     async def read(self, after: Place, *, wait_seconds: int) -> Replay:
         """Return events after `after`, waiting for the first up to `wait_seconds`."""
+        ...
+
+    async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:
+        """Return a page of the rows whose key follows `after`."""
         ...
 
 
@@ -74,20 +96,39 @@ class Log:
         """Read events after `after`, waiting for the first up to `wait_seconds`.
 
         Raises:
+            PastRetention: What follows is gone.
             Unavailable: The producer does not answer.
+            PeerRefused: The cursor is beyond the producer's head, which no fault explains.
         """
-        body = await self._peer.get(
-            "/internal/events",
-            params={
-                "consumer": self._consumer,
-                "epoch": after.epoch,
-                "after": after.position,
-                "limit": BATCH,
-                "wait": wait_seconds,
-            },
-            timeout_seconds=wait_seconds + 5,
-        )
+        params = {
+            "consumer": self._consumer,
+            "epoch": after.epoch,
+            "after": after.position,
+            "limit": BATCH,
+            "wait": wait_seconds,
+        }
+        try:
+            body = await self._peer.get(
+                "/internal/events", params=params, timeout_seconds=wait_seconds + 5
+            )
+        except PeerRefused as error:
+            if error.status != HTTPStatus.GONE:
+                raise
+            first = Place(error.problem["first_epoch"], error.problem["first_position"])
+            raise PastRetention(first) from error
         return Replay(body["resume_at"], _envelopes.validate_python(body["events"]))
+
+    async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:
+        """Read a page of the producer's present state.
+
+        Raises:
+            Unavailable: The producer does not answer.
+            PeerRefused: It has no snapshot of that kind.
+        """
+        params = {"limit": BATCH, "after": after or []}
+        body = await self._peer.get(f"/internal/snapshots/{event_type}", params=params)
+        head = Place(body["head_epoch"], body["head_position"])
+        return SnapshotPage(head, body["rows"], body["next_key"])
 
 
 def _entries(answer: Any) -> list[tuple[str, dict[Any, Any]]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.errors import AppError, Category
 from common.http.problem import CODES, STATUS
+from common.streams.failures import TRANSIENT
 from devstack.documents.markdown import code, link, page, paragraph, table
 from devstack.documents.sources import ServiceSource, errors_of, import_all, source_file
 
@@ -13,17 +14,17 @@ Every failure is `application/problem+json` (RFC 9457) with `type`, `title`, `st
 `code`, `errors[]` and `request_id`. Programs compare `code`; `detail` is the message below with its
 fields filled in, for people. A consumer of events goes by the same categories."""
 
-# Category → what HTTP, and what a consumer of events does about it.
-_HANDLING = {
-    Category.INVALID: ("", "parks the event"),
-    Category.UNAUTHENTICATED: (" + `WWW-Authenticate`", "parks the event"),
-    Category.FORBIDDEN: ("", "parks the event"),
-    Category.NOT_FOUND: ("", "parks the event"),
-    Category.CONFLICT: ("", "parks the event"),
-    Category.PRECONDITION_FAILED: ("", "parks the event"),
-    Category.RATE_LIMITED: (" + `Retry-After`", "waits and tries again"),
-    Category.UNAVAILABLE: (" + `Retry-After`", "waits and tries again, never parks"),
+_HEADERS = {
+    Category.UNAUTHENTICATED: " + `WWW-Authenticate`",
+    Category.RATE_LIMITED: " + `Retry-After`",
+    Category.UNAVAILABLE: " + `Retry-After`",
 }
+
+
+def _handling(category: Category) -> str:
+    """Return what a consumer does, as the one table of the streams decides it."""
+    transient = any(getattr(each, "category", None) is category for each in TRANSIENT)
+    return "waits and tries again, never parks" if transient else "parks the event"
 
 
 def render(services: Sequence[ServiceSource], root: Path) -> str:
@@ -39,7 +40,7 @@ def render(services: Sequence[ServiceSource], root: Path) -> str:
 
 
 def _categories() -> str:
-    rows = [[code(c), _http(c), _HANDLING[c][1]] for c in Category]
+    rows = [[code(c), _http(c), _handling(c)] for c in Category]
     rows.append(["anything else", "500, without details", "tries again, then parks the event"])
     return "## Categories\n\n" + table(["category", "HTTP", "a consumer"], rows)
 
@@ -50,7 +51,7 @@ def _errors(errors: Sequence[type[AppError]], root: Path) -> str:
             code(error.code),
             error.category,
             _http(error.category),
-            _HANDLING[error.category][1],
+            _handling(error.category),
             error.message,
             _remark(error),
             link(error.__name__, source_file(error), root),
@@ -69,7 +70,7 @@ def _other_codes() -> str:
 
 
 def _http(category: Category) -> str:
-    return f"{STATUS[category]}{_HANDLING[category][0]}"
+    return f"{STATUS[category]}{_HEADERS.get(category, '')}"
 
 
 def _remark(error: type[AppError]) -> str:

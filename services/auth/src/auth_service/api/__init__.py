@@ -4,6 +4,7 @@ from auth_service.api.accounts import router as accounts
 from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
 from auth_service.api.sessions import router as sessions
+from auth_service.api.snapshots import router as snapshots
 from common.http.events import router as events
 
-routers = (accounts, sessions, keys, links, events)
+routers = (accounts, sessions, keys, links, events, snapshots)

@@ -26,6 +26,13 @@ class Accounts:
             query = query.with_for_update()
         return (await self._session.execute(query)).scalar_one_or_none()
 
+    async def list_verified(self, *, after: UUID | None, limit: int) -> list[Account]:
+        """Return verified accounts by id, from the one that follows `after`."""
+        query = select(Account).where(Account.verified_at.is_not(None)).order_by(Account.id)
+        if after is not None:
+            query = query.where(Account.id > after)
+        return list((await self._session.execute(query.limit(limit))).scalars())
+
     async def username_is_taken(self, username: str) -> bool:
         """Tell whether any account has the username."""
         query = select(Account.id).where(Account.username == username)

@@ -1,6 +1,7 @@
 """How an account comes to be: registered by anyone, real once its address is verified."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from auth_service.errors import LinkInvalid, UsernameTaken
 from auth_service.models import Account, Link, LinkPurpose
@@ -50,6 +51,12 @@ async def register_account(
     account.username, account.password_hash = username, password_hash
     await tx.accounts.save(account)
     await _request_verification(tx, account, expires_at=now + timedelta(seconds=link_seconds))
+
+
+async def list_registered(tx: Tx, *, after: UUID | None, limit: int) -> list[AccountRegistered]:
+    """List the accounts that exist for everyone, as the event tells them."""
+    accounts = await tx.accounts.list_verified(after=after, limit=limit)
+    return [AccountRegistered(account_id=each.id, username=each.username) for each in accounts]
 
 
 async def _report_known_address(tx: Tx, account: Account, username: str) -> None:

@@ -1,4 +1,4 @@
-"""What notifier does with the events of others: each type has one function."""
+"""What notifier does with the events of others: each type has one function, each copy a rebuild."""
 
 from common.contracts import (
     EmailVerificationRequested,
@@ -8,7 +8,7 @@ from common.contracts import (
     UserFollowed,
     UserUnfollowed,
 )
-from common.streams import Handlers
+from common.streams import Copies, Copy, Handlers
 from notifier_service.consumers import auth, posts, users
 from notifier_service.unit_of_work import Tx
 
@@ -19,4 +19,9 @@ HANDLERS: Handlers[Tx] = {
     UserUnfollowed: users.user_unfollowed,
     PostPublished: posts.post_published,
     PostDeleted: posts.post_deleted,
+}
+# Rebuilt from what is, these notify nobody; mails are reactions alone.
+COPIES: Copies[Tx] = {
+    UserFollowed: Copy(users.known_follow, users.forget_follows),
+    PostPublished: Copy(posts.known_post, posts.forget_posts),
 }

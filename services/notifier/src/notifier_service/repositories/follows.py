@@ -34,6 +34,19 @@ class Follows:
         )
         await self._session.execute(saved)
 
+    async def end_older(self, *, until: datetime, place: Place) -> None:
+        """End the open stretches that were told before `place`."""
+        ended = (
+            update(Follow)
+            .where(
+                Follow.until.is_(None),
+                tuple_(Follow.epoch, Follow.position)
+                < tuple_(literal(place.epoch), literal(place.position)),
+            )
+            .values(until=until, epoch=place.epoch, position=place.position)
+        )
+        await self._session.execute(ended, execution_options={"synchronize_session": False})
+
     async def end(
         self, *, follower_id: UUID, followee_id: UUID, until: datetime, place: Place
     ) -> None:

@@ -30,6 +30,20 @@ class Posts:
         )
         await self._session.execute(saved)
 
+    async def delete_older(self, *, place: Place) -> list[UUID]:
+        """Mark posts that were told before `place` as deleted; return their ids."""
+        deleted = (
+            update(PublishedPost)
+            .where(
+                PublishedPost.deleted.is_(False),
+                tuple_(PublishedPost.epoch, PublishedPost.position)
+                < tuple_(literal(place.epoch), literal(place.position)),
+            )
+            .values(deleted=True, epoch=place.epoch, position=place.position)
+            .returning(PublishedPost.post_id)
+        )
+        return list((await self._session.execute(deleted)).scalars())
+
     async def delete(self, post_id: UUID, *, place: Place) -> None:
         """Mark a post as deleted; one that was never published is not known here."""
         deleted = (

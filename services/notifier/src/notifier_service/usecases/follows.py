@@ -27,3 +27,19 @@ async def end_follow(
     await tx.notifications.lock()
     await tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
     await withdraw_undue(tx, Scope(author_id=followee_id, recipient_id=follower_id))
+
+
+async def copy_follow(
+    tx: Tx, *, follower_id: UUID, followee_id: UUID, since: datetime, place: Place
+) -> None:
+    """Copy what a snapshot says of a follow; it notifies nobody."""
+    await tx.notifications.lock()
+    await tx.follows.begin(
+        follower_id=follower_id, followee_id=followee_id, since=since, place=place
+    )
+
+
+async def forget_follows(tx: Tx, *, place: Place, now: datetime) -> None:
+    """End the follows that a snapshot of `place` lacks; items they led to stay."""
+    await tx.notifications.lock()
+    await tx.follows.end_older(until=now, place=place)

@@ -21,3 +21,16 @@ async def delete_post(tx: Tx, *, post_id: UUID, place: Place) -> None:
     await tx.notifications.lock()
     await tx.posts.delete(post_id, place=place)
     await withdraw_undue(tx, Scope(post_id=post_id))
+
+
+async def copy_known_post(tx: Tx, *, post: PublishedPost) -> None:
+    """Copy what a snapshot says of a post; it notifies nobody."""
+    await tx.notifications.lock()
+    await tx.posts.publish(post)
+
+
+async def forget_posts(tx: Tx, *, place: Place) -> None:
+    """Drop the posts that a snapshot of `place` lacks, and take them out of all inboxes."""
+    await tx.notifications.lock()
+    for post_id in await tx.posts.delete_older(place=place):
+        await withdraw_undue(tx, Scope(post_id=post_id))

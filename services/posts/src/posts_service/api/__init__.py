@@ -2,5 +2,6 @@
 
 from common.http.events import router as events
 from posts_service.api.posts import router as posts
+from posts_service.api.snapshots import router as snapshots
 
-routers = (posts, events)
+routers = (posts, events, snapshots)

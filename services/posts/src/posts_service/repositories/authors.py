@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import delete, exists, literal, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.outbox.place import EMPTY, Place
-from posts_service.models import Author
+from common.place import EMPTY, Place
+from posts_service.models import Author, Post
 
 
 class Authors:
@@ -24,6 +24,16 @@ class Authors:
             position=EMPTY.position,
         )
         await self._session.execute(new.on_conflict_do_nothing())
+
+    async def forget_older(self, place: Place) -> None:
+        """Delete copies that were told before `place`, but for those that a post refers to."""
+        row = tuple_(Author.epoch, Author.position)
+        older = delete(Author).where(
+            row < tuple_(literal(place.epoch), literal(place.position)),
+            row > tuple_(literal(EMPTY.epoch), literal(EMPTY.position)),
+            ~exists().where(Post.author_id == Author.user_id),
+        )
+        await self._session.execute(older, execution_options={"synchronize_session": False})
 
     async def save(self, user_id: UUID, *, username: str, display_name: str, place: Place) -> None:
         """Write what the event at `place` tells, unless a later one has told more."""

@@ -91,6 +91,13 @@ class Posts:
         row = (await self._session.execute(query)).one()
         return PostView(AuthorView(*row[:2]), *row[2:])
 
+    async def list_published(self, *, after: UUID | None, limit: int) -> list[tuple[Post, str]]:
+        """Return published posts with their authors' usernames, by id, following `after`."""
+        query = _joined(Post, Author.username).where(_PUBLISHED).order_by(Post.id).limit(limit)
+        if after is not None:
+            query = query.where(Post.id > after)
+        return [(post, username) for post, username in await self._session.execute(query)]
+
     async def delete(self, post: Post) -> None:
         """Delete a post."""
         await self._session.delete(post)

@@ -82,6 +82,12 @@ async def list_posts(
     return await reads.posts.list_published(after=after, limit=limit, tag=tag, author=author)
 
 
+async def list_publications(tx: Tx, *, after: UUID | None, limit: int) -> list[PostPublished]:
+    """List the posts that everybody sees, as the event tells them."""
+    posts = await tx.posts.list_published(after=after, limit=limit)
+    return [_publication(post, author_username) for post, author_username in posts]
+
+
 async def edit_post(
     tx: Tx,
     *,
@@ -149,14 +155,17 @@ def _publishes(post: Post, status: PostStatus | None) -> bool:
 
 
 async def _report_publication(tx: Tx, post: Post, view: PostView) -> None:
-    event = PostPublished.model_validate(
+    await tx.outbox.add(_publication(post, view.author.username), key=post.id)
+
+
+def _publication(post: Post, author_username: str) -> PostPublished:
+    return PostPublished.model_validate(
         {
             "post_id": post.id,
             "author_id": post.author_id,
-            "author_username": view.author.username,
+            "author_username": author_username,
             "title": post.title,
             "slug": post.slug,
             "published_at": post.published_at,
         }
     )
-    await tx.outbox.add(event, key=post.id)

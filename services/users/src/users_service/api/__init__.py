@@ -3,5 +3,6 @@
 from common.http.events import router as events
 from users_service.api.follows import router as follows
 from users_service.api.profiles import router as profiles
+from users_service.api.snapshots import router as snapshots
 
-routers = (profiles, follows, events)
+routers = (profiles, follows, events, snapshots)

@@ -9,10 +9,15 @@ from users_service.resources import Resources
 from users_service.unit_of_work import Tx
 
 
+def resources_of(request: Request) -> Resources:
+    """Return what the process opened at its start."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
 async def transaction(request: Request) -> AsyncIterator[Tx]:
     """Open the request's transaction; it commits before the answer is sent."""
-    resources: Resources = request.app.state.resources
-    async with resources.transaction() as tx:
+    async with resources_of(request).transaction() as tx:
         yield tx
 
 

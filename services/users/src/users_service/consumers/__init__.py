@@ -1,8 +1,10 @@
-"""What users does with the events of others: each type has one function."""
+"""What users does with the events of others: each type has one function, each copy a rebuild."""
 
 from common.contracts import AccountRegistered
-from common.streams import Handlers
+from common.streams import Copies, Copy, Handlers
 from users_service.consumers import auth
 from users_service.unit_of_work import Tx
 
 HANDLERS: Handlers[Tx] = {AccountRegistered: auth.account_registered}
+# A profile is more than a copy of an account: one that auth does not know stays.
+COPIES: Copies[Tx] = {AccountRegistered: Copy(auth.account_registered)}

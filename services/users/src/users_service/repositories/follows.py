@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +23,14 @@ class Follows:
             new.on_conflict_do_nothing().returning(Follow.follower_id)
         )
         return made.scalar_one_or_none() is not None
+
+    async def list_all(self, *, after: tuple[UUID, UUID] | None, limit: int) -> list[Follow]:
+        """Return follows by follower and followee, from the one that follows `after`."""
+        key = tuple_(Follow.follower_id, Follow.followee_id)
+        query = select(Follow).order_by(key).limit(limit)
+        if after is not None:
+            query = query.where(key > after)
+        return list((await self._session.execute(query)).scalars())
 
     async def remove(self, follower_id: UUID, followee_id: UUID) -> bool:
         """Delete a follow and hold its row; False when there is none."""

@@ -23,6 +23,13 @@ class Profiles:
         query = select(Profile).where(Profile.username == username)
         return (await self._session.execute(query)).scalar_one_or_none()
 
+    async def list_all(self, *, after: UUID | None, limit: int) -> list[Profile]:
+        """Return profiles by id, from the one that follows `after`."""
+        query = select(Profile).order_by(Profile.id).limit(limit)
+        if after is not None:
+            query = query.where(Profile.id > after)
+        return list((await self._session.execute(query)).scalars())
+
     async def lock(self, account_id: UUID) -> Profile | None:
         """Return the profile of an account as it is now, locked against other writers."""
         return await self._lock(Profile.id == account_id)

@@ -1,6 +1,7 @@
 """Following: asked for twice it happens once, and is told once."""
 
 from datetime import datetime
+from uuid import UUID
 
 from common.contracts import UserFollowed, UserUnfollowed
 from common.tokens import User
@@ -23,6 +24,21 @@ async def follow_user(tx: Tx, *, user: User, username: str, now: datetime) -> No
     if await tx.follows.add(follower.id, followee.id, now=now):
         event = UserFollowed(follower_id=follower.id, followee_id=followee.id, followed_at=now)
         await tx.outbox.add(event, key=f"{follower.id}:{followee.id}")
+
+
+async def list_follows(
+    tx: Tx, *, after: tuple[UUID, UUID] | None, limit: int
+) -> list[UserFollowed]:
+    """List who follows whom at present, as the event tells it."""
+    follows = await tx.follows.list_all(after=after, limit=limit)
+    return [
+        UserFollowed(
+            follower_id=each.follower_id,
+            followee_id=each.followee_id,
+            followed_at=each.followed_at,
+        )
+        for each in follows
+    ]
 
 
 async def unfollow_user(tx: Tx, *, user: User, username: str, now: datetime) -> None:

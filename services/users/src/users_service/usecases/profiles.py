@@ -79,6 +79,11 @@ async def copy_username(
         await _report_change(tx, profile, now=now)
 
 
+async def list_cards(tx: Tx, *, after: UUID | None, limit: int) -> list[ProfileChanged]:
+    """List everybody's public card, as the event tells it."""
+    return [_card(profile) for profile in await tx.profiles.list_all(after=after, limit=limit)]
+
+
 async def _release_username(tx: Tx, username: str, *, owner_id: UUID, now: datetime) -> None:
     # Usernames are unique in auth. Another profile that has this one is of an account that auth
     # has lost in a restore: it keeps what refers to it, under a name that nobody can register.
@@ -101,7 +106,10 @@ async def _make_profile(tx: Tx, *, account_id: UUID, username: str, now: datetim
 
 async def _report_change(tx: Tx, profile: Profile, *, now: datetime) -> None:
     profile.updated_at = now
-    event = ProfileChanged(
+    await tx.outbox.add(_card(profile), key=profile.id)
+
+
+def _card(profile: Profile) -> ProfileChanged:
+    return ProfileChanged(
         user_id=profile.id, username=profile.username, display_name=profile.display_name
     )
-    await tx.outbox.add(event, key=profile.id)

@@ -1,0 +1,251 @@
+"""Applying events: each batch takes effect in the transaction that moves the cursor.
+
+What fails for good is parked with its key, so that it delays nothing but itself.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from common import trace
+from common.clock import utc_now
+from common.contracts import Envelope, Event
+from common.contracts.names import parse_wire_name
+from common.errors import Invalid
+from common.place import Place
+from common.streams.failures import is_transient
+from common.streams.parking import Parking
+from common.streams.tables import LostRange, StreamCursor
+
+log = structlog.get_logger()
+applied_total = Counter("colonnade_events_applied_total", "Events applied.", ["producer"])
+skipped_total = Counter(
+    "colonnade_events_skipped_total", "Events of types without a handler.", ["producer", "type"]
+)
+parked_total = Counter("colonnade_events_parked_total", "Events that failed.", ["producer"])
+cursor_position = Gauge("colonnade_consumer_position", "Cursor in the log.", ["producer"])
+newest_seconds = Gauge(
+    "colonnade_consumer_newest_seconds", "Age of an event when it was applied.", ["producer"]
+)
+
+
+class EventVersionUnknown(Invalid):
+    code = "common.event_version_unknown"
+    message = "This consumer does not know {type} yet, only another version of it."
+
+
+class HasSession(Protocol):
+    """A unit of work: whatever it is, it runs in this session."""
+
+    @property
+    def session(self) -> AsyncSession: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received[E: Event]:
+    """An event as a handler gets it; `place` orders all that one producer ever said."""
+
+    id: UUID
+    place: Place
+    occurred_at: datetime
+    data: E
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Positions without their usual effect, see `LostRange`."""
+
+    kind: Literal["ghosts", "skipped"]
+    epoch: int
+    first: int
+    last: int
+
+
+type Handler[T] = Callable[[T, Received[Any]], Awaitable[None]]
+type Handlers[T] = Mapping[type[Event], Handler[T]]
+
+
+class Effects[T: HasSession]:
+    """The effects of one producer's events in this service's database."""
+
+    def __init__(
+        self,
+        producer: str,
+        handlers: Handlers[T],
+        transaction: Callable[[], AbstractAsyncContextManager[T]],
+    ) -> None:
+        self._producer = producer
+        self._handlers = {event.wire_name: (event, handle) for event, handle in handlers.items()}
+        self._transaction = transaction
+        self._parking = Parking(producer)
+
+    async def cursor(self) -> Place:
+        """Return the place of the last event that was applied or parked."""
+        async with self._transaction() as tx:
+            row = (await tx.session.execute(self._select_cursor())).one_or_none()
+            if row is None:
+                new = insert(StreamCursor).values(producer=self._producer)
+                await tx.session.execute(new.on_conflict_do_nothing())
+                return Place(0, 0)
+            return Place(*row)
+
+    async def apply(
+        self, cursor: Place, events: Sequence[Envelope], lost: Lost | None = None
+    ) -> Place | None:
+        """Apply the events that follow `cursor`, in order, and move it.
+
+        Returns:
+            The new cursor, or None when another replica holds it or has moved it.
+
+        Raises:
+            Unavailable, OSError: Something does not answer; nothing of the failing batch is done.
+            TooManyParked: One more failing key would be too many.
+        """
+        try:
+            return await self._apply_together(cursor, events, lost)
+        except Exception as error:
+            if is_transient(error):
+                raise
+        # Once more, one by one: then it is known which of them fails.
+        for event in events:
+            moved = await self._apply_or_park(cursor, event, lost)
+            if moved is None:
+                return None
+            cursor, lost = moved, None
+        return cursor
+
+    async def skip(self, cursor: Place, resumed: Place) -> None:
+        """Move the cursor over events that are gone, and record their range."""
+        async with self._transaction() as tx:
+            if await self._lock_cursor(tx.session) == cursor:
+                gone = Lost("skipped", cursor.epoch, cursor.position + 1, resumed.position)
+                await self._move_cursor(tx.session, resumed, gone)
+
+    async def retry(self) -> bool:
+        """Try the parked event that is due first; tell whether there was one."""
+        now, event, attempts = utc_now(), None, 0
+        try:
+            async with self._transaction() as tx:
+                row = await self._parking.due(tx.session, now=now)
+                if row is None:
+                    return False
+                event, attempts = Envelope.model_validate(row.envelope), row.attempts
+                await self._handle(tx, event)
+                await self._parking.drop(tx.session, event)
+        except Exception as error:
+            if event is None or is_transient(error):
+                raise
+            async with self._transaction() as tx:
+                await self._parking.postpone(
+                    tx.session, event, error=error, attempts=attempts, now=utc_now()
+                )
+            log.warning(
+                "parked_event_failed_again", producer=self._producer, event_id=str(event.id)
+            )
+        return True
+
+    async def _apply_together(
+        self, cursor: Place, events: Sequence[Envelope], lost: Lost | None
+    ) -> Place | None:
+        last = Place(events[-1].epoch, events[-1].position)
+        async with self._transaction() as tx:
+            if await self._lock_cursor(tx.session) != cursor:
+                return None
+            parked = await self._parking.keys(tx.session)
+            for event in events:
+                if event.key in parked:
+                    await self._parking.park(tx.session, event, error=None, now=utc_now())
+                else:
+                    await self._handle(tx, event)
+            await self._move_cursor(tx.session, last, lost)
+        applied_total.labels(self._producer).inc(len(events))
+        cursor_position.labels(self._producer).set(last.position)
+        newest_seconds.labels(self._producer).set(time.time() - events[-1].occurred_at.timestamp())
+        return last
+
+    async def _apply_or_park(
+        self, cursor: Place, event: Envelope, lost: Lost | None
+    ) -> Place | None:
+        try:
+            return await self._apply_together(cursor, [event], lost)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            failure = error
+        place = Place(event.epoch, event.position)
+        async with self._transaction() as tx:
+            if await self._lock_cursor(tx.session) != cursor:
+                return None
+            await self._parking.park(tx.session, event, error=failure, now=utc_now())
+            await self._move_cursor(tx.session, place, lost)
+        parked_total.labels(self._producer).inc()
+        log.error(
+            "event_parked",
+            producer=self._producer,
+            place=str(place),
+            type=event.type,
+            key=event.key,
+            exc_info=failure,
+        )
+        return place
+
+    async def _handle(self, tx: T, event: Envelope) -> None:
+        if event.type not in self._handlers:
+            self._pass_over(event)
+            return
+        contract, handle = self._handlers[event.type]
+        data = contract.model_validate(event.payload)
+        place = Place(event.epoch, event.position)
+        with trace.bind(event.headers):
+            await handle(tx, Received(event.id, place, event.occurred_at, data))
+        await tx.session.flush()
+
+    def _pass_over(self, event: Envelope) -> None:
+        """Count a type that means nothing here; refuse a version that is not known yet."""
+        if _kind(event.type) in {_kind(known) for known in self._handlers}:
+            raise EventVersionUnknown(type=event.type)
+        skipped_total.labels(self._producer, event.type).inc()
+
+    async def _move_cursor(self, session: AsyncSession, last: Place, lost: Lost | None) -> None:
+        await session.execute(
+            update(StreamCursor)
+            .where(StreamCursor.producer == self._producer)
+            .values(epoch=last.epoch, position=last.position)
+        )
+        if lost is not None:
+            row = LostRange(
+                producer=self._producer,
+                epoch=lost.epoch,
+                first_position=lost.first,
+                last_position=lost.last,
+                kind=lost.kind,
+            )
+            await session.merge(row)
+
+    async def _lock_cursor(self, session: AsyncSession) -> Place | None:
+        locked = self._select_cursor().with_for_update(skip_locked=True)
+        row = (await session.execute(locked)).one_or_none()
+        return Place(*row) if row else None
+
+    def _select_cursor(self) -> Any:
+        return select(StreamCursor.epoch, StreamCursor.position).where(
+            StreamCursor.producer == self._producer
+        )
+
+
+def _kind(wire_name: str) -> tuple[str, str] | None:
+    """Return producer and fact of a wire name; None for what no contract can be called."""
+    try:
+        return parse_wire_name(wire_name)[:2]
+    except ValueError:
+        return None
