@@ -74,6 +74,22 @@ async def supervised(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    """Repeat small work for ever; what is unavailable now is left to the next turn.
+
+    Args:
+        seconds: The pause between two turns.
+        work: One turn.
+    """
+    while True:
+        beat()
+        try:
+            await work()
+        except Unavailable as error:
+            log.warning("turn_unavailable", reason=str(error))
+        await asyncio.sleep(seconds)
+
+
 async def _keep_running(pulse: Pulse, loop: Callable[[], Awaitable[None]]) -> None:
     _pulse.set(pulse)
     backoff = _FIRST_BACKOFF_SECONDS

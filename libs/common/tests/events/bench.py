@@ -48,7 +48,7 @@ class LogByDatabase:
         except EventsGone as gone:
             first = Place(gone.fields["first_epoch"], gone.fields["first_position"])
             raise PastRetention(first) from gone
-        return Replay(page.resume_at, page.events)
+        return Replay(page.head, page.resume_at, page.events)
 
     async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:
         """The producer's state is the set of numbers in `state`, two a page."""

@@ -1,10 +1,12 @@
 """What the worker of a producer runs."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from redis.asyncio import Redis
 
 from common.db import Database
+from common.outbox.gauges import measure_outbox
 from common.outbox.relay import Relay
 from common.outbox.retention import Retention
 
@@ -16,4 +18,5 @@ def relay_loops(
     return {
         "relay": Relay(service, database, streams).run,
         "retention": Retention(database).run,
+        "measure_outbox": partial(measure_outbox, service, database),
     }

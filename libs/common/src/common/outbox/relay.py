@@ -31,7 +31,12 @@ log = structlog.get_logger()
 assigned_total = Counter("colonnade_events_assigned_total", "Events given a position.")
 published_total = Counter("colonnade_events_published_total", "Events appended to the stream.")
 rebuilt_total = Counter("colonnade_stream_rebuilt_total", "Times the stream was made anew.")
-head_position = Gauge("colonnade_event_log_head", "Last position this relay has published.")
+assigned_at = Gauge(
+    "colonnade_relay_assigned_timestamp_seconds", "When PostgreSQL last answered.", ["producer"]
+)
+published_at = Gauge(
+    "colonnade_relay_published_timestamp_seconds", "When the stream last answered.", ["producer"]
+)
 
 LOCK_HEAD = text("""
     SELECT position, epoch,
@@ -91,6 +96,8 @@ class Relay:
     def __init__(self, service: str, database: Database, streams: Redis) -> None:
         self._database = database
         self._key = stream_key(service)
+        self._assigned_at = assigned_at.labels(service)
+        self._published_at = published_at.labels(service)
         self._append = streams.register_script(APPEND)
         self._top: Place | None = None
         self._assigned = asyncio.Event()
@@ -135,7 +142,6 @@ class Relay:
         if events:
             self._top = Place(events[-1].epoch, events[-1].position)
             published_total.inc(len(events))
-            head_position.set(self._top.position)
         return len(events)
 
     async def _read_after(self, top: Place) -> list[Envelope] | None:
@@ -193,6 +199,7 @@ class Relay:
                         work = work or (await connection.execute(REBORN)).scalar_one()
                         compared_at = clock()
                 moved = await self.assign() if work else 0
+                self._assigned_at.set_to_current_time()
             except Unavailable as error:
                 log.warning("relay_assign_unavailable", error=str(error.__cause__))
                 pause = COMPARE_SECONDS
@@ -207,7 +214,9 @@ class Relay:
             beat()
             try:
                 self._assigned.clear()
-                if await self.publish() == ASSIGN_BATCH or self._top is None:
+                published = await self.publish()
+                self._published_at.set_to_current_time()
+                if published == ASSIGN_BATCH or self._top is None:
                     await asyncio.sleep(BUSY_POLL_SECONDS)
                     continue
                 await asyncio.wait_for(self._assigned.wait(), COMPARE_SECONDS)

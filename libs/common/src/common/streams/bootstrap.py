@@ -8,7 +8,7 @@ every reaction that still can run does; the range that is gone is recorded.
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 import structlog
@@ -17,7 +17,11 @@ from common.clock import utc_now
 from common.contracts import Event
 from common.place import Place
 from common.streams.effects import Effects, Handler, HasSession, Received
+from common.streams.operations import bootstrap_requested_at, note_bootstrap
 from common.streams.sources import SnapshotPage, Source
+from common.supervision import beat, every
+
+WISH_POLL_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -63,11 +67,35 @@ class Bootstrap[T: HasSession]:
             Unavailable: The producer does not answer; the cursor has not moved.
         """
         log.warning("bootstrap_started", producer=self._producer, cursor=str(cursor))
-        for event, copy in self._copies.items():
-            await self._rebuild(event, copy)
+        await self._rebuild_all()
         resumed = Place(first.epoch, first.position - 1)
         await self._effects.skip(cursor, resumed)
         log.warning("bootstrap_finished", producer=self._producer, cursor=str(resumed))
+
+    async def run_wishes(self) -> None:
+        """Rebuild the copies whenever an operator asks for it, until cancelled."""
+        await every(WISH_POLL_SECONDS, self.grant_wish)
+
+    async def grant_wish(self) -> bool:
+        """Rebuild every copy if an operator asked for it; the cursor and reactions go on meanwhile.
+
+        Raises:
+            Unavailable: The producer does not answer; the wish stays.
+        """
+        async with self._transaction() as tx:
+            requested_at = await bootstrap_requested_at(tx.session, self._producer)
+        if requested_at is None:
+            return False
+        log.warning("bootstrap_started", producer=self._producer, requested_at=str(requested_at))
+        await self._rebuild_all()
+        async with self._transaction() as tx:
+            await note_bootstrap(tx.session, self._producer, requested_at)
+        log.warning("bootstrap_finished", producer=self._producer)
+        return True
+
+    async def _rebuild_all(self) -> None:
+        for event, copy in self._copies.items():
+            await self._rebuild(event, copy)
 
     async def _rebuild(self, event: type[Event], copy: Copy[T]) -> None:
         page = await self._source.snapshot(event.wire_name, after=None)
@@ -83,6 +111,7 @@ class Bootstrap[T: HasSession]:
     async def _write(
         self, event: type[Event], copy: Copy[T], page: SnapshotPage, head: Place
     ) -> None:
+        beat()
         async with self._transaction() as tx:
             for row in page.rows:
                 await copy.apply(tx, _received(event.model_validate(row), head))

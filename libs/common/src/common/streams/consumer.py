@@ -5,6 +5,7 @@ only the fast path: whatever it lacks is read from the producer's log by HTTP.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from common.place import Place
 from common.streams.bootstrap import Bootstrap
 from common.streams.effects import Effects, Lost
 from common.streams.failures import is_transient
-from common.streams.sources import PastRetention, Source, Stream
+from common.streams.gauges import Lag
+from common.streams.sources import BATCH, PastRetention, Source, Stream
 from common.supervision import beat
 
 BLOCK_SECONDS: Final = 1.0
@@ -53,6 +55,7 @@ class Consumer:
         self._bootstrap = bootstrap
         self._stream = stream
         self._log = source
+        self._lag = Lag(producer)
         self._cursor: Place | None = None
         self._doubtful = True
         self._asked_at = 0.0
@@ -80,11 +83,19 @@ class Consumer:
             except PastRetention as gone:
                 await self._bootstrap.run(cursor, gone.first)
                 return 0
+        fetched_at = time.time()
         if not events:
-            self._cursor = cursor
+            self._lag.complete(fetched_at)
+            # An operator may have rewound it: without events nothing else would show that.
+            self._cursor = await self._effects.cursor()
             return 0
         self._cursor = await self._effects.apply(cursor, events, lost)
-        return len(events) if self._cursor else 0
+        if self._cursor is None:
+            return 0
+        self._lag.reach(self._cursor)
+        if len(events) < BATCH:
+            self._lag.complete(fetched_at)
+        return len(events)
 
     async def _from_stream(self, cursor: Place, block_seconds: float) -> list[Envelope] | None:
         """Read the run of events that follows the cursor; None while the stream is no use."""
@@ -115,6 +126,7 @@ class Consumer:
     ) -> tuple[list[Envelope], Lost | None]:
         replay = await self._log.read(cursor, wait_seconds=wait_seconds)
         self._asked_at = asyncio.get_running_loop().time()
+        self._lag.hear(replay.head)
         # The stream did not have these: doubt it until its top has come as far as the cursor.
         self._doubtful = self._doubtful or bool(replay.events)
         if not replay.events or replay.resume_at > cursor.position:

@@ -90,12 +90,15 @@ class Parking:
         attempts: int,
         now: datetime,
     ) -> None:
-        """Note a failed attempt; after the last one the event waits for an operator."""
+        """Note a failed attempt; after the last one the event waits for an operator.
+
+        An operator who asked for a retry meanwhile reset the attempts: that stays.
+        """
         more = attempts < len(RETRY_SECONDS)
         next_at = now + timedelta(seconds=RETRY_SECONDS[attempts]) if more else None
         await session.execute(
             update(ParkedEvent)
-            .where(self._is(event))
+            .where(self._is(event), ParkedEvent.attempts == attempts)
             .values(attempts=attempts + 1, next_at=next_at, error=_told(error))
         )
 

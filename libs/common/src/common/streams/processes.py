@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from redis.asyncio import Redis
 
@@ -11,6 +12,7 @@ from common.http.client import PeerClient
 from common.streams.bootstrap import Bootstrap, Copies
 from common.streams.consumer import Consumer
 from common.streams.effects import Effects, Handler, Handlers, HasSession
+from common.streams.gauges import measure_consumers
 from common.streams.sources import Log, Stream
 
 
@@ -48,6 +50,8 @@ def consumer_loops[T: HasSession](
         consumer = Consumer(producer, effects, Stream(producer, streams), log, bootstrap)
         loops[f"consume_{producer}"] = consumer.run
         loops[f"retry_{producer}"] = consumer.run_retries
+        loops[f"rebuild_{producer}"] = bootstrap.run_wishes
+    loops["measure_consumers"] = partial(measure_consumers, transaction)
     return loops
 
 

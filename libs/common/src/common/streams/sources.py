@@ -19,8 +19,9 @@ _envelopes = TypeAdapter(list[Envelope])
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A page of the producer's log and the position its first event must have."""
+    """A page of the producer's log, its head and the position its first event must have."""
 
+    head: Place
     resume_at: int
     events: list[Envelope]
 
@@ -116,7 +117,8 @@ class Log:
                 raise
             first = Place(error.problem["first_epoch"], error.problem["first_position"])
             raise PastRetention(first) from error
-        return Replay(body["resume_at"], _envelopes.validate_python(body["events"]))
+        head = Place(body["head_epoch"], body["head_position"])
+        return Replay(head, body["resume_at"], _envelopes.validate_python(body["events"]))
 
     async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:
         """Read a page of the producer's present state.

@@ -11,7 +11,10 @@ from common.db.base import Base
 
 
 class StreamCursor(Base):
-    """The cursor moves in the transaction of the effect; that is what makes the effect exact."""
+    """The cursor moves in the transaction of the effect; that is what makes the effect exact.
+
+    `bootstrap_requested_at` is an operator's wish, until a worker has rebuilt the copies.
+    """
 
     __tablename__ = "stream_cursor"
 
@@ -19,6 +22,7 @@ class StreamCursor(Base):
     epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     position: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    bootstrap_requested_at: Mapped[datetime | None]
 
 
 class ParkedEvent(Base):

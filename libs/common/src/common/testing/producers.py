@@ -101,7 +101,7 @@ class Producer:
             raise PastRetention(self._gone)
         async with self._database.reads() as connection:
             page = await read_log(connection, after=after, limit=500)
-        return Replay(page.resume_at, page.events)
+        return Replay(page.head, page.resume_at, page.events)
 
     async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:
         """The state that `rebuild` was given, in one page."""

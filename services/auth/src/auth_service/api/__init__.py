@@ -6,5 +6,6 @@ from auth_service.api.links import router as links
 from auth_service.api.sessions import router as sessions
 from auth_service.api.snapshots import router as snapshots
 from common.http.events import router as events
+from common.http.stream import router as stream
 
-routers = (accounts, sessions, keys, links, events, snapshots)
+routers = (accounts, sessions, keys, links, events, snapshots, stream)
