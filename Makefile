@@ -44,6 +44,10 @@ reset: bootstrap ## Stop everything and drop its data
 doctor: bootstrap ## Check what a start needs, and say how to mend it
 	@$(DEVSTACK) doctor
 
+.PHONY: events
+events: bootstrap ## Look after events: make events ARGS="lag"; ARGS="--help" lists the rest
+	@$(DEVSTACK) events $(ARGS)
+
 .PHONY: test
 test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draft"
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)

@@ -1,8 +1,11 @@
-"""The commands behind `make`: up, down, ps, logs, dev, reset, doctor and demo."""
+"""The commands behind `make`: up, down, ps, logs, dev, reset, doctor, demo and events."""
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +20,7 @@ from devstack.doctor import run_doctor
 from devstack.layout import Layout
 from devstack.output import Progress, prefix, print_failure, print_processes, print_urls
 from devstack.settings import SettingError, StackSettings
+from devstack.speaker import speaker_environment
 from devstack.tail import Tail
 
 INTERRUPTED = 130
@@ -126,6 +130,17 @@ def demo(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
     return run_demo(console, board["gateway_url"], board["mailbox_url"])
 
 
+def events(stack: Stack, console: Console, arguments: argparse.Namespace) -> int:
+    """Look after events: `colonnade events` with the keys of this stack."""
+    if not stack.is_running():
+        console.print("Colonnade is down: `make up` first.")
+        return 1
+    # Its imports would delay every other command: it gets a process of its own.
+    command = [sys.executable, "-m", "common.cli.main", "events", *arguments.arguments]
+    environment = os.environ | speaker_environment(stack.layout)
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
 class LogPrinter:
     """Prints what is new in several logs, each line after the coloured name of its part."""
 
@@ -158,6 +173,7 @@ COMMANDS: Mapping[str, Callable[[Stack, Console, argparse.Namespace], int]] = {
     "reset": reset,
     "doctor": doctor,
     "demo": demo,
+    "events": events,
 }
 
 
@@ -188,7 +204,14 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    parsers = {name: commands.add_parser(name, help=run.__doc__) for name, run in COMMANDS.items()}
+    parsers = {
+        name: commands.add_parser(name, help=run.__doc__)
+        for name, run in COMMANDS.items()
+        if name != "events"
+    }
+    # Without options of its own all that follows its name, --help too, is passed on.
+    passing = commands.add_parser("events", help=events.__doc__, prefix_chars="+", add_help=False)
+    passing.add_argument("arguments", nargs=argparse.REMAINDER)
     parsers["ps"].add_argument("--json", action="store_true", help="print the records as JSON")
     parsers["logs"].add_argument("part", nargs="?", help="one part only, such as posts-app")
     parsers["logs"].add_argument("--no-follow", action="store_true", help="print and end")

@@ -58,8 +58,6 @@ class Environments:
         own = {
             "DATABASE_URL": self._app_url(service),
             "STREAMS_URL": self.settings.redis_url or self._valkey_url(service.name, 0),
-            "INTERNAL_PRIVATE_KEY": self.credentials.keys[service.name],
-            "PEERS": self._peers(),
             "TOKEN_ISSUER": self.settings.gateway_url,
             "LOG_FORMAT": "console",
             **self._extras(service.name),
@@ -67,7 +65,15 @@ class Environments:
         if port := self.ports.get(f"{service.name}-{process}"):
             own |= {"HOST": LOOPBACK, "PORT": str(port)}
         chosen = {name: value for name, value in os.environ.items() if name.startswith(prefix)}
-        return self.base() | {prefix + name: value for name, value in own.items()} | chosen
+        named = {prefix + name: value for name, value in own.items()}
+        return self.base() | named | self.speaker(service) | chosen
+
+    def speaker(self, service: Service) -> dict[str, str]:
+        """What lets a process speak to the others as `service`."""
+        return {
+            f"{service.prefix}_INTERNAL_PRIVATE_KEY": self.credentials.keys[service.name],
+            f"{service.prefix}_PEERS": self._peers(),
+        }
 
     def _extras(self, service: str) -> dict[str, str]:
         """What one service needs beyond what all need."""

@@ -169,6 +169,8 @@ async def bootstrap_consumer(
 
 async def _check_rewind(producer: PeerClient, cursor: Place, position: int) -> None:
     """Refuse to go where the log does not reach, and to hide that the producer lost events."""
+    if position > cursor.position:
+        raise operations.RewindAhead(cursor=str(cursor))
     try:
         resume_at = await _resume_at(producer, cursor)
     except PeerRefused as refusal:
