@@ -52,6 +52,10 @@ events: bootstrap ## Look after events: make events ARGS="lag"; ARGS="--help" li
 test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draft"
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+.PHONY: chaos
+chaos: bootstrap ## Break everything under load and check the ledger; choose with ARGS="redis"
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 .PHONY: check
 check: bootstrap ## Check formats, types, layers, migrations, documents and manifests
 	@scripts/check
