@@ -208,7 +208,8 @@ class Effects[T: HasSession]:
         place = Place(event.epoch, event.position)
         with trace.bind(event.headers):
             await handle(tx, Received(event.id, place, event.occurred_at, data))
-        await tx.session.flush()
+        # Not flushed: what handlers add to the session is written together, which is far cheaper.
+        # Where that fails, the batch is repeated one by one, and then it is known whose it was.
 
     def _pass_over(self, event: Envelope) -> None:
         """Count a type that means nothing here; refuse a version that is not known yet."""
