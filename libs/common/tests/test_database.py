@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from common.db import Database, open_database
+from common.db import Database, engine, open_database
 from common.db.engine import DatabaseUnavailable
 from common.settings import DatabaseSettings
 
@@ -41,6 +42,52 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
         with pytest.raises(DatabaseUnavailable):
             async with database.transaction() as session:
                 await session.execute(text("SELECT 1"))
+
+
+async def test_a_server_that_never_answers_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.2)
+    silent = await asyncio.start_server(lambda _reader, writer: None, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    nobody = DatabaseSettings(database_url=f"postgresql://nobody:x@127.0.0.1:{port}/nothing")
+    async with silent, open_database(nobody) as database:
+        with pytest.raises(DatabaseUnavailable):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT 1"))
+
+
+async def test_a_server_that_answers_no_more_is_unavailable(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "COMMAND_SECONDS", 0.2)
+    async with open_database(DatabaseSettings(database_url=postgres_server)) as database:
+        with pytest.raises(DatabaseUnavailable):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT pg_sleep(5)"))
+
+
+@pytest.mark.parametrize("failure", [FileNotFoundError("no template"), TimeoutError()])
+async def test_what_fails_in_a_transaction_is_not_taken_for_the_database(
+    database: Database, failure: Exception
+) -> None:
+    with pytest.raises(type(failure)):
+        async with database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            raise failure
+
+
+async def test_the_url_may_say_what_postgresql_lets_it_say(postgres_server: str) -> None:
+    url = f"{postgres_server}?sslmode=prefer&application_name=test"
+    async with open_database(DatabaseSettings(database_url=url)) as database:
+        async with database.reads() as connection:
+            shown = await connection.execute(text("SHOW application_name"))
+            assert shown.scalar_one() == "test"
+
+
+async def test_an_error_does_not_show_the_parameters(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with database.transaction() as session:
+            await session.execute(text("SELECT 1 / length(:text)"), {"text": ""})
+    assert "parameters hidden" in str(caught.value)
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable_not_a_bug(

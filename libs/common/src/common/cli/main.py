@@ -33,10 +33,15 @@ NEXT: Final = {
 type Command = Callable[[Clients, argparse.Namespace], Awaitable[Outcome]]
 
 
-def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Run the command and return its exit code."""
+def main() -> int:
+    """Run the command of this process and return its exit code."""
     # What the client library logs must not mix with what is printed for programs.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    return execute(sys.argv[1:], os.environ)
+
+
+def execute(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Parse a command, connect to the services that the environment names, and run it."""
     arguments = parser().parse_args(argv)
     try:
         return asyncio.run(_connect_and_run(arguments, environment))

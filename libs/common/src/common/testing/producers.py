@@ -5,20 +5,26 @@ Behind them stands the consumer of the service under test, taken step by step.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
 from sqlalchemy import update
 
 from common.contracts import Event
 from common.db import Database, open_database
+from common.http import events, stream
+from common.http.app import build_app
 from common.ids import new_id
 from common.outbox import Outbox, Relay, read_head, read_log
 from common.place import Place
-from common.platform import open_streams
-from common.settings import DatabaseSettings, StreamSettings
+from common.platform import Platform, open_platform, open_streams
+from common.settings import DatabaseSettings, ServiceSettings, StreamSettings
 from common.streams import Bootstrap, Consumer, Copies, Effects, Handlers
 from common.streams.sources import PastRetention, Replay, SnapshotPage, Stream
 from common.streams.tables import StreamCursor
+from common.testing.apps import running, settings_values
+from devstack.catalog import load_catalog
 from devstack.fixtures import Databases, ValkeyDatabase
 
 
@@ -55,11 +61,11 @@ class Producer:
         await self.heard(_Unheard())
         self.log_reads = 0
 
-    async def says(self, *events: Event) -> None:
-        """Commit the events and publish them."""
+    async def says(self, *events: Event, key: str | None = None) -> None:
+        """Commit the events and publish them, of one aggregate or each of its own."""
         async with self._database.transaction() as session:
             for event in events:
-                await Outbox(session).add(event, key=new_id())
+                await Outbox(session).add(event, key=key or new_id())
         await self._relay.assign()
         while await self._stream.top() < await self._head():
             await self._relay.publish()
@@ -69,9 +75,9 @@ class Producer:
         while not await self._consumer.step(block_seconds=0.01):
             pass
 
-    async def heard(self, *events: Event) -> None:
-        """Say the events and return when they have been applied."""
-        await self.says(*events)
+    async def heard(self, *events: Event, key: str | None = None) -> None:
+        """Say the events and return when they have been applied or parked."""
+        await self.says(*events, key=key)
         await self.is_heard()
 
     async def rewind(self) -> None:
@@ -146,3 +152,35 @@ async def open_producer(
         await producer.start()
         yield producer
     await found.empty()
+
+
+@dataclass(frozen=True, slots=True)
+class _Resources:
+    platform: Platform
+
+
+@asynccontextmanager
+async def serve_producer(
+    name: str, databases: Databases, valkey: ValkeyDatabase
+) -> AsyncIterator[FastAPI]:
+    """Run the internal routes of a producer over its own log, without the rest of its service."""
+    values = settings_values(
+        name,
+        database_url=databases(name).app_url,
+        streams_url=valkey.streams_url(name),
+        peers=[service.name for service in load_catalog()],
+    )
+
+    @asynccontextmanager
+    async def open_resources(settings: ServiceSettings) -> AsyncIterator[_Resources]:
+        async with open_platform(name, settings) as platform:
+            yield _Resources(platform)
+
+    app = build_app(
+        service=name,
+        settings=ServiceSettings(**values),
+        open_resources=open_resources,
+        routers=(events.router, stream.router),
+    )
+    async with running(app) as served:
+        yield served
