@@ -22,6 +22,13 @@ _COLUMNS = (
     LogRow.headers,
     LogRow.payload,
 )
+# The relay copies events without looking into them: PostgreSQL renders each as an Envelope's JSON.
+_ENTRIES = text("""
+    SELECT e.epoch, e.position, to_json(e)::text
+      FROM (SELECT epoch, position, event_id AS id, type, key, occurred_at, headers, payload
+              FROM event_log WHERE position > :position ORDER BY position LIMIT :limit) e
+     ORDER BY e.position
+""")
 # Whether the database began another life that no relay has given an epoch yet.
 REBORN = text("""
     SELECT (server_started_at, filenode) IS DISTINCT FROM
@@ -59,6 +66,14 @@ class LogPage:
     head: Place
     resume_at: int
     events: list[Envelope]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as an entry of the stream: its place and its envelope as JSON."""
+
+    place: Place
+    data: str
 
 
 async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> LogPage:
@@ -100,11 +115,10 @@ async def _read_following(connection: AsyncConnection, after: Place, limit: int)
     return list(result.all())
 
 
-async def read_after(connection: AsyncConnection, *, position: int, limit: int) -> list[Envelope]:
-    """Read at most `limit` events after `position`, in order."""
-    rows = select(*_COLUMNS).where(LogRow.position > position).order_by(LogRow.position)
-    result = await connection.execute(rows.limit(limit))
-    return [_envelope(row) for row in result]
+async def read_after(connection: AsyncConnection, *, position: int, limit: int) -> list[Entry]:
+    """Read at most `limit` events after `position`, in order, as the stream takes them."""
+    rows = await connection.execute(_ENTRIES, {"position": position, "limit": limit})
+    return [Entry(Place(epoch, position), data) for epoch, position, data in rows]
 
 
 async def knows(connection: AsyncConnection, place: Place) -> bool:

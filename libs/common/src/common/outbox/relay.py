@@ -13,10 +13,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from common.contracts import Envelope
 from common.db import Database
 from common.errors import Unavailable
-from common.outbox.log import REBORN, knows, read_after
+from common.outbox.log import REBORN, Entry, knows, read_after
 from common.place import EMPTY, Place, stream_key
 from common.supervision import beat
 
@@ -38,8 +37,10 @@ published_at = Gauge(
     "colonnade_relay_published_timestamp_seconds", "When the stream last answered.", ["producer"]
 )
 
+# What has a position may be on its way to others, so its commit must survive a crash: the setting
+# is made in the same round trip.
 LOCK_HEAD = text("""
-    SELECT position, epoch,
+    SELECT set_config('synchronous_commit', 'on', true), position, epoch,
            (server_started_at, filenode) IS DISTINCT FROM
            (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint) AS reborn
       FROM stream_head FOR UPDATE SKIP LOCKED
@@ -115,8 +116,6 @@ class Relay:
             Unavailable: PostgreSQL does not answer; nothing moved.
         """
         async with self._database.transaction() as session:
-            # What has a position may be on its way to others: it must survive a crash.
-            await session.execute(text("SET LOCAL synchronous_commit = on"))
             head = (await session.execute(LOCK_HEAD)).one_or_none()
             if head is None:
                 return 0
@@ -140,26 +139,26 @@ class Relay:
             self._top = None
             return 0
         if events:
-            self._top = Place(events[-1].epoch, events[-1].position)
+            self._top = events[-1].place
             published_total.inc(len(events))
         return len(events)
 
-    async def _read_after(self, top: Place) -> list[Envelope] | None:
+    async def _read_after(self, top: Place) -> list[Entry] | None:
         """Read what follows `top`; None when the log no longer knows `top` (it was restored)."""
         async with self._database.reads() as connection:
             if top == EMPTY:
                 return await read_after(connection, position=0, limit=ASSIGN_BATCH)
             events = await read_after(connection, position=top.position - 1, limit=ASSIGN_BATCH + 1)
-        known = bool(events) and Place(events[0].epoch, events[0].position) == top
+        known = bool(events) and events[0].place == top
         return events[1:] if known else None
 
     async def _append_after(
-        self, top: Place | str, events: list[Envelope], *, mode: str = "append"
+        self, top: Place | str, events: list[Entry], *, mode: str = "append"
     ) -> bool:
         """Append the events if the stream's top is still `top`; tell whether it was."""
         arguments: list[str] = [str(top), str(STREAM_MAXLEN), mode]
         for event in events:
-            arguments += [f"{event.epoch}-{event.position}", event.model_dump_json()]
+            arguments += [str(event.place), event.data]
         return await self._call(arguments) == str(top)
 
     async def _call(self, arguments: list[str]) -> str:
@@ -184,7 +183,7 @@ class Relay:
         await self._append_after(actual, tail, mode="rebuild")
         rebuilt_total.inc()
         log.warning("stream_rebuilt", found=actual, log_position=position)
-        return Place(tail[-1].epoch, tail[-1].position) if tail else EMPTY
+        return tail[-1].place if tail else EMPTY
 
     async def _run_assigning(self) -> None:
         compared_at, pause = 0.0, BUSY_POLL_SECONDS
