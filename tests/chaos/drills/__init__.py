@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from tests.chaos.drills import redis_away, redis_wiped
+from tests.chaos.drills import (
+    postgres_stopped,
+    producer_restored,
+    redis_away,
+    redis_wiped,
+    workers_killed,
+)
 
-_MODULES: Final = (redis_wiped, redis_away)
+_MODULES: Final = (
+    redis_wiped,
+    redis_away,
+    workers_killed,
+    postgres_stopped,
+    producer_restored,
+)
 FAMILIES: Final = {module.__name__.rpartition(".")[2]: module.DRILLS for module in _MODULES}
