@@ -1,6 +1,7 @@
 """The database of a process survives what happens to its server's connections."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -46,13 +47,12 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
 
 async def test_a_server_that_never_answers_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.2)
-    silent = await asyncio.start_server(lambda _reader, writer: None, "127.0.0.1", 0)
-    port = silent.sockets[0].getsockname()[1]
-    nobody = DatabaseSettings(database_url=f"postgresql://nobody:x@127.0.0.1:{port}/nothing")
-    async with silent, open_database(nobody) as database:
-        with pytest.raises(DatabaseUnavailable):
-            async with database.transaction() as session:
-                await session.execute(text("SELECT 1"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody:x@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        async with open_database(DatabaseSettings(database_url=url)) as database:
+            with pytest.raises(DatabaseUnavailable):
+                async with database.transaction() as session:
+                    await session.execute(text("SELECT 1"))
 
 
 async def test_a_server_that_answers_no_more_is_unavailable(
@@ -77,10 +77,10 @@ async def test_what_fails_in_a_transaction_is_not_taken_for_the_database(
 
 async def test_the_url_may_say_what_postgresql_lets_it_say(postgres_server: str) -> None:
     url = f"{postgres_server}?sslmode=prefer&application_name=test"
-    async with open_database(DatabaseSettings(database_url=url)) as database:
-        async with database.reads() as connection:
-            shown = await connection.execute(text("SHOW application_name"))
-            assert shown.scalar_one() == "test"
+    settings = DatabaseSettings(database_url=url)
+    async with open_database(settings) as database, database.reads() as connection:
+        shown = await connection.execute(text("SHOW application_name"))
+        assert shown.scalar_one() == "test"
 
 
 async def test_an_error_does_not_show_the_parameters(database: Database) -> None:

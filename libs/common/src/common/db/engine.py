@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import (
@@ -31,11 +33,14 @@ class DatabaseUnavailable(Unavailable):
 # SQLSTATE classes that say nothing about the data: connection, resources, operator intervention,
 # serialisation and deadlock (PostgreSQL documentation, appendix A).
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
+CONNECT_SECONDS = 3.0
+# Longer than the server's own limit (5 s): it shows that the server no longer answers at all.
+COMMAND_SECONDS = 10.0
 
 
 def is_transient(error: BaseException) -> bool:
     """Tell whether the same work may succeed later without any change to code or data."""
-    if isinstance(error, PoolTimeoutError | InterfaceError | OperationalError | OSError):
+    if isinstance(error, PoolTimeoutError | InterfaceError | OperationalError):
         return True
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         state = getattr(error, "sqlstate", None)
@@ -93,20 +98,39 @@ class Database:
 
     async def ping(self, deadline_seconds: float = 2.0) -> None:
         """Raise DatabaseUnavailable unless PostgreSQL answers within the deadline."""
-        with translated_errors():
-            async with asyncio.timeout(deadline_seconds), self.read_engine.connect() as connection:
+        try:
+            async with asyncio.timeout(deadline_seconds), self.reads() as connection:
                 await connection.execute(text("SELECT 1"))
+        except TimeoutError as error:
+            raise DatabaseUnavailable from error
 
 
 class translated_errors:  # noqa: N801 — it reads as a statement, like contextlib's own.
-    """Context manager that turns transient database errors into DatabaseUnavailable."""
+    """Context manager that turns transient errors of SQLAlchemy into DatabaseUnavailable.
+
+    An OSError or TimeoutError of the code inside passes: it says nothing about the database, whose
+    own ones are translated where they happen.
+    """
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and (is_transient(error) or isinstance(error, TimeoutError)):
+        if error is not None and is_transient(error):
             raise DatabaseUnavailable from error
+
+
+async def _connect(url: str) -> Any:
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise DatabaseUnavailable from error
+
+
+def _translate_driver_error(context: ExceptionContext) -> DatabaseUnavailable | None:
+    """Name what SQLAlchemy passes as it is: the driver's broken sockets and its time-outs."""
+    broken = isinstance(context.original_exception, OSError | TimeoutError)
+    return DatabaseUnavailable() if broken else None
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
@@ -119,13 +143,17 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
 async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     """Open the pools of one process and close them at the end. Connects lazily."""
     engine = create_async_engine(
-        asyncpg_url(settings.database_url.get_secret_value()),
+        # The driver reads the URL itself, with every parameter that PostgreSQL documents.
+        "postgresql+asyncpg://",
+        async_creator=partial(_connect, settings.database_url.get_secret_value()),
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_seconds,
-        connect_args={"timeout": 3, "command_timeout": 10},
+        # Parameters are passwords' hashes and people's addresses; errors are logged.
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _translate_driver_error, retval=True)
     read_engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     sessions = async_sessionmaker(engine, expire_on_commit=False)
     try:

@@ -6,13 +6,14 @@ timeouts, so that two jobs never interleave and none queues behind a long transa
 
 import asyncio
 import os
+from functools import partial
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from common.db.base import Base
-from common.db.engine import asyncpg_url
 
 LOCK_TIMEOUT = "2s"
 STATEMENT_TIMEOUT = "60s"
@@ -43,7 +44,11 @@ def run(service: str, metadata: MetaData) -> None:
 
 async def _run_online(service: str, metadata: MetaData) -> None:
     url = os.environ[f"{service.upper()}_MIGRATION_DATABASE_URL"]
-    engine = create_async_engine(asyncpg_url(url), poolclass=pool.NullPool)
+    # The driver reads the URL itself, with every parameter that PostgreSQL documents.
+    connect = partial(asyncpg.connect, url)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool
+    )
     async with engine.connect() as connection:
         # Waiting for another migration to finish is fine; waiting for a table lock is not, so the
         # timeouts start after the advisory lock, which ends with the session.
