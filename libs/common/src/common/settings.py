@@ -78,4 +78,5 @@ class TokenSettings(BaseSettings):
 class ServiceSettings(LogSettings, HttpSettings, DatabaseSettings, StreamSettings, TokenSettings):
     """What every service needs. A service adds its own fields and the prefix of its variables."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    # A process that cannot start says why in its log, which must not show the other settings.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

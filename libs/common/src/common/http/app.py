@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from common import logs
 from common.http import docs, platform_routes, problem
+from common.http.head import HeadAsGet
 from common.http.input_guard import InputGuard
 from common.http.middleware import RequestContext
 from common.http.openapi import public_document, rendered
@@ -113,6 +114,7 @@ def _middleware(settings: HttpSettings) -> list[Middleware]:
             expose_headers=_EXPOSED,
         ),
         Middleware(InputGuard, limit_bytes=settings.body_limit_bytes),
+        Middleware(HeadAsGet),
     ]
 
 

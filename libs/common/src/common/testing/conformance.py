@@ -3,18 +3,16 @@
 import base64
 import importlib
 import json
-from collections.abc import AsyncIterator, Iterator
-from inspect import isasyncgenfunction, isgeneratorfunction
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
 from joserfc import jwt
 from joserfc.jwk import OctKey
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from common.http.dependencies import INTERNAL_SCHEME, USER_SCHEME
@@ -28,6 +26,7 @@ from common.http.openapi import (
 from common.http.pagination import encode_cursor
 from common.http.problem import MEDIA_TYPE
 from common.settings import ServiceSettings
+from common.testing.commits import CommitConformance
 from common.testing.keys import (
     SIGNING,
     bearer,
@@ -150,6 +149,17 @@ class HttpConformance:
         response = await client.delete("/healthz")
         assert assert_problem(response, 405)["code"] == "common.method_not_allowed"
         assert response.headers["allow"] == "GET"
+
+    async def test_head_answers_as_get_does_without_the_body(
+        self, app: FastAPI, client: httpx.AsyncClient
+    ) -> None:
+        headers = bearer(mint_user_token())
+        paths = [each.path() for each in public_operations(app) if each.method == "GET"]
+        for path in ("/healthz", "/docs", "/docs/docs.js", *paths):
+            full = await client.get(path, headers=headers)
+            head = await client.head(path, headers=headers)
+            assert head.content == b"", path
+            assert (head.status_code, _shape(head)) == (full.status_code, _shape(full)), path
 
     async def test_every_answer_carries_security_headers_and_a_request_id(
         self, client: httpx.AsyncClient, settings: ServiceSettings
@@ -300,28 +310,6 @@ class IdentityConformance:
             assert claimed.status_code == plain.status_code, operation.name
 
 
-class CommitConformance:
-    """An answer is sent only after the commit: a failing commit is never a 2xx."""
-
-    async def test_what_a_request_opens_is_closed_before_the_answer(self, app: FastAPI) -> None:
-        opened = list(_opened(app))
-        assert all(scope == "function" for _, scope in opened), opened
-
-
-def _opened(app: FastAPI) -> Iterator[tuple[str, str | None]]:
-    """Yield the dependencies that open something, as "route: dependency", and their scopes."""
-    for context in iter_route_contexts(app.routes):
-        if not isinstance(context.original_route, APIRoute):
-            continue
-        pending = [context.original_route.dependant]
-        while pending:
-            dependant = pending.pop()
-            pending += dependant.dependencies
-            call = dependant.call
-            if isasyncgenfunction(call) or isgeneratorfunction(call):
-                yield f"{context.original_route.name}: {call.__name__}", dependant.scope
-
-
 class DocumentConformance:
     """OpenAPI and settings: what others read instead of the code."""
 
@@ -373,14 +361,30 @@ class DocumentConformance:
             if field.annotation is SecretStr:
                 assert field.default is PydanticUndefined, f"{name} has a default"
 
+    def test_settings_that_are_wrong_show_no_others(self, settings: ServiceSettings) -> None:
+        with pytest.raises(ValidationError) as caught:
+            type(settings)(database_url="hunter2", port="hunter3")
+        assert "hunter" not in str(caught.value)
 
-class Conformance(HttpConformance, IdentityConformance, DocumentConformance, MigrationConformance):
+
+class Conformance(
+    HttpConformance,
+    IdentityConformance,
+    CommitConformance,
+    DocumentConformance,
+    MigrationConformance,
+):
     """All of it; a service inherits this one."""
 
 
 def service_folder(package: str) -> Path:
     """Return the folder of a service in the repository."""
     return Path(str(importlib.import_module(package).__file__)).parents[2]
+
+
+def _shape(response: httpx.Response) -> dict[str, str]:
+    """Return the headers that say what the answer is, and not which answer it is."""
+    return {name: value for name, value in response.headers.items() if name != "x-request-id"}
 
 
 def _titled(response: httpx.Response, settings: ServiceSettings) -> dict[str, str]:
