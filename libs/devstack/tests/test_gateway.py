@@ -16,11 +16,12 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from common.http.app import KEEP_ALIVE_SECONDS
 from devstack.catalog import CatalogError, Service, load_catalog
 from devstack.gateway import traefik_command, write_config
 from devstack.gateway.kubernetes import helm_values, kubernetes_manifests
 from devstack.gateway.render import drifted_files, rendered_files
-from devstack.gateway.table import routes
+from devstack.gateway.table import FORWARDING, routes
 from devstack.gateway.traefik import dynamic_config, static_config, to_yaml
 from devstack.processes import LOOPBACK, free_port
 
@@ -273,6 +274,13 @@ async def test_a_large_answer_is_compressed(gateway: Gateway) -> None:
     answer = await gateway.ask("/api/v1/posts/large", headers="Accept-Encoding: gzip\r\n")
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.body) < 500
+    plain = await gateway.ask("/api/v1/posts/large")
+    assert "content-encoding" not in plain.headers
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Origin"
+
+
+def test_the_gateway_drops_idle_connections_before_the_app_does() -> None:
+    assert float(FORWARDING["idleConnTimeout"].removesuffix("s")) < KEEP_ALIVE_SECONDS
 
 
 async def test_an_event_stream_is_never_compressed(gateway: Gateway) -> None:

@@ -24,7 +24,7 @@ from common.supervision import supervised
 
 _EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
 # Longer than the gateway keeps idle connections (90 s), so that it is the one to close them.
-_KEEP_ALIVE_SECONDS = 120
+KEEP_ALIVE_SECONDS = 120
 
 
 def build_app[S: ServiceSettings, R: HasPlatform](
@@ -86,7 +86,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
     )
 

@@ -28,9 +28,10 @@ IDENTITY_HEADERS = (
     "X-User-Id",
 )
 
-# An idle connection is dropped before uvicorn closes it (5 s): a POST on a connection that the
-# other side is closing could not be repeated safely and would be a 502.
-FORWARDING: Config = {"dialTimeout": "1s", "responseHeaderTimeout": "30s", "idleConnTimeout": "4s"}
+# An idle connection is dropped before the app closes it (KEEP_ALIVE_SECONDS of common.http.app): a
+# POST on a connection that the other side is closing could not be repeated safely and would be a
+# 502.
+FORWARDING: Config = {"dialTimeout": "1s", "responseHeaderTimeout": "30s", "idleConnTimeout": "90s"}
 # A page of the platform is quick or it comes from the next app.
 PAGE_FORWARDING = FORWARDING | {"responseHeaderTimeout": "2s"}
 
@@ -49,6 +50,8 @@ TRANSPORTS: Mapping[str, Config] = {
 _MIDDLEWARES: Mapping[str, Config] = {
     "identity": {"headers": {"customRequestHeaders": dict.fromkeys(IDENTITY_HEADERS, "")}},
     "compress": {"compress": {"excludedContentTypes": ["text/event-stream"]}},
+    # Compressed or not is one address: `compress` does not tell caches so. Origin is for CORS.
+    "variants": {"headers": {"customResponseHeaders": {"Vary": "Accept-Encoding, Origin"}}},
     # Traefik repeats only what it could not deliver, never what a service may have seen.
     "retry": {"retry": {"attempts": 3, "initialInterval": "100ms"}},
 }
@@ -89,7 +92,7 @@ def middlewares(pages: str | Config) -> Config:
 
 
 def _pair(name: str, rule: str, upstream: str) -> tuple[Route, Route]:
-    chain = ("problems", "identity", "compress")
+    chain = ("problems", "identity", "variants", "compress")
     reads = f"({rule}) && (Method(`GET`) || Method(`HEAD`))"
     return (
         Route(f"{name}-reads", reads, 30, upstream, (*chain, "retry")),
