@@ -10,6 +10,7 @@ from sqlalchemy import text
 from common.errors import Unavailable
 from common.streams import Received
 from libs.common.tests.events.bench import STREAM, Bench, Counted, Tx, record
+from libs.common.tests.events.test_relay import other_life
 
 
 async def test_events_take_effect_once_and_in_order(bench: Bench) -> None:
@@ -127,16 +128,24 @@ async def test_events_that_a_restore_took_away_are_replaced_from_where_it_began(
     consumer = bench.consumer()
     await bench.relayed(1, 2, 3)
     await bench.consume(consumer)
-    async with bench.producer.transaction() as session:
-        await session.execute(text("DELETE FROM event_log WHERE position > 1"))
-        await session.execute(
-            text("UPDATE stream_head SET position = 1, server_started_at = 'epoch'")
-        )
+    await other_life(bench, lost_after=1)
     await bench.relayed(40, 50, 60, 70)
     await bench.consume(consumer)
     assert await bench.effects() == [1, 2, 3, 40, 50, 60, 70]
     assert await bench.cursor() == "2-5"
     assert await bench.lost() == [("ghosts", 1, 2, 3)]
+
+
+async def test_after_a_second_restore_of_one_backup_no_event_is_passed_over(bench: Bench) -> None:
+    consumer = bench.consumer()
+    await bench.relayed(1)
+    await bench.consume(consumer)
+    for numbers in ((2, 3), (4, 5, 6)):
+        await other_life(bench, lost_after=1)
+        await bench.relayed(*numbers)
+        await bench.consume(consumer)
+    assert await bench.effects() == [1, 2, 3, 4, 5, 6]
+    assert await bench.lost() == [("ghosts", 2, 2, 3)]
 
 
 async def test_an_event_type_without_a_handler_is_passed_over(bench: Bench) -> None:

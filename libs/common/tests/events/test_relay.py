@@ -122,11 +122,22 @@ async def test_a_restored_database_never_reuses_a_position_silently(bench: Bench
     assert await bench.stream_ids() == ["1-1", "2-2", "2-3"]
 
 
+async def test_a_second_restore_of_one_backup_opens_an_epoch_that_never_was(bench: Bench) -> None:
+    relay = await bench.relayed(1)
+    for n in (2, 3):
+        await other_life(bench, lost_after=1)
+        await bench.relayed(n, relay=relay)
+    assert await bench.stream_ids() == ["1-1", "3-2"]
+
+
 async def other_life(bench: Bench, lost_after: int | None = None) -> None:
     """Make the database look restarted and, from `lost_after` on, restored from a backup."""
+    restored = """
+        DELETE FROM event_log WHERE position > :after;
+        DELETE FROM epochs WHERE start_position > :after;
+        UPDATE stream_head SET position = :after, epoch = (SELECT max(epoch) FROM epochs)
+    """
     async with bench.producer.transaction() as session:
         await session.execute(text("UPDATE stream_head SET server_started_at = 'epoch'"))
-        if lost_after is not None:
-            after = {"after": lost_after}
-            await session.execute(text("DELETE FROM event_log WHERE position > :after"), after)
-            await session.execute(text("UPDATE stream_head SET position = :after"), after)
+        for statement in restored.split(";") if lost_after is not None else ():
+            await session.execute(text(statement), {"after": lost_after})

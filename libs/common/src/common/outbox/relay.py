@@ -11,8 +11,13 @@ import structlog
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import text
+from sqlalchemy import BigInteger, bindparam, text
 
+<<<<<<< HEAD
+=======
+from common.clock import utc_now
+from common.contracts import Envelope
+>>>>>>> d9b4010 (outbox: Name epochs after the time when they open.)
 from common.db import Database
 from common.errors import Unavailable
 from common.outbox.log import REBORN, Entry, knows, read_after
@@ -40,19 +45,28 @@ published_at = Gauge(
 # What has a position may be on its way to others, so its commit must survive a crash: the setting
 # is made in the same round trip.
 LOCK_HEAD = text("""
+<<<<<<< HEAD
     SELECT set_config('synchronous_commit', 'on', true), position, epoch,
            (server_started_at, filenode) IS DISTINCT FROM
+=======
+    SELECT (server_started_at, filenode) IS DISTINCT FROM
+>>>>>>> d9b4010 (outbox: Name epochs after the time when they open.)
            (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint) AS reborn
       FROM stream_head FOR UPDATE SKIP LOCKED
 """)
+# An epoch is named after the time when it opens: a counter would be restored with all the rest, and
+# a second restore would give out the same epochs, hence the same places, to other events.
 OPEN_EPOCH = text("""
     WITH head AS (
         UPDATE stream_head
-           SET epoch = epoch + 1, server_started_at = pg_postmaster_start_time(),
+           SET epoch = greatest(epoch + 1, :milliseconds),
+               server_started_at = pg_postmaster_start_time(),
                filenode = pg_relation_filenode('stream_head')::bigint
-        RETURNING epoch, position)
-    INSERT INTO epochs (epoch, start_position) SELECT epoch, position + 1 FROM head
-""")
+        RETURNING epoch, position),
+    opened AS (
+        INSERT INTO epochs (epoch, start_position) SELECT epoch, position + 1 FROM head)
+    SELECT epoch, position + 1 AS start_position FROM head
+""").bindparams(bindparam("milliseconds", type_=BigInteger))
 MOVE = text("""
     WITH moved AS (
         DELETE FROM outbox
@@ -120,8 +134,9 @@ class Relay:
             if head is None:
                 return 0
             if head.reborn:
-                await session.execute(OPEN_EPOCH)
-                log.info("epoch_opened", epoch=head.epoch + 1, start_position=head.position + 1)
+                now = {"milliseconds": int(utc_now().timestamp() * 1000)}
+                opened = (await session.execute(OPEN_EPOCH, now)).one()
+                log.info("epoch_opened", epoch=opened.epoch, start_position=opened.start_position)
             moved: int = (await session.execute(MOVE, {"batch": ASSIGN_BATCH})).scalar_one()
         assigned_total.inc(moved)
         return moved

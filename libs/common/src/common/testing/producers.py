@@ -104,7 +104,7 @@ class Producer:
         del wait_seconds
         self.log_reads += 1
         if self._gone is not None:
-            raise PastRetention(self._gone)
+            raise PastRetention(self._gone, after.position + 1)
         async with self._database.reads() as connection:
             page = await read_log(connection, after=after, limit=500)
         return Replay(page.head, page.resume_at, page.events)
