@@ -15,7 +15,7 @@ from common.db import Database
 from common.outbox import Outbox, Relay, read_head, read_log
 from common.outbox.log import EventsGone
 from common.place import Place
-from common.streams import Bootstrap, Consumer, Copies, Copy, Effects, Received
+from common.streams import Bootstrap, Consumer, Copies, Copy, Effects, Received, sources
 from common.streams.sources import PastRetention, Replay, SnapshotPage, Stream
 
 STREAM = "events:ledger"
@@ -44,10 +44,10 @@ class LogByDatabase:
         self.asked += 1
         try:
             async with self._database.reads() as connection:
-                page = await read_log(connection, after=after, limit=500)
+                page = await read_log(connection, after=after, limit=sources.BATCH)
         except EventsGone as gone:
             first = Place(gone.fields["first_epoch"], gone.fields["first_position"])
-            raise PastRetention(first) from gone
+            raise PastRetention(first, gone.fields["resume_at"]) from gone
         return Replay(page.head, page.resume_at, page.events)
 
     async def snapshot(self, event_type: str, *, after: list[str] | None) -> SnapshotPage:

@@ -47,12 +47,20 @@ async def test_who_asks_for_what_is_gone_is_told_where_the_log_begins(
     async with bench.producer.reads() as connection:
         with pytest.raises(EventsGone) as gone:
             await read_log(connection, after=after, limit=10)
-    assert gone.value.fields == {"first_epoch": 1, "first_position": 4}
+    assert gone.value.fields == {
+        "resume_at": after.position + 1,
+        "first_epoch": 1,
+        "first_position": 4,
+    }
     await bench.relayed(4, relay=relay)
     async with bench.producer.reads() as connection:
         with pytest.raises(EventsGone) as gone:
             await read_log(connection, after=after, limit=10)
-    assert gone.value.fields == {"first_epoch": 1, "first_position": 4}
+    assert gone.value.fields == {
+        "resume_at": after.position + 1,
+        "first_epoch": 1,
+        "first_position": 4,
+    }
 
 
 async def test_an_empty_log_gives_positions_on_and_the_stream_follows(bench: Bench) -> None:
@@ -98,6 +106,21 @@ async def test_a_consumer_past_retention_rebuilds_copies_and_reports_the_rest(
     await bench.relayed(8, relay=relay)
     await bench.consume(consumer)
     assert await bench.copies() == {1, 4, 5, 6, 7, 8}
+
+
+async def test_past_retention_a_consumer_still_learns_what_a_restore_took_away(
+    bench: Bench,
+) -> None:
+    consumer = bench.consumer(record_and_copy)
+    await bench.relayed(1, 2, 3)
+    await bench.consume(consumer)
+    await other_life(bench, lost_after=1)
+    await bench.relayed(4, 5, 6)
+    await forget(bench, after=8 * DAYS)
+    bench.log.state = {1, 4, 5, 6}
+    await bench.consume(consumer)
+    assert sorted(await bench.lost()) == [("ghosts", 1, 2, 3), ("skipped", 2, 2, 4)]
+    assert await bench.copies() == {1, 4, 5, 6}
 
 
 async def test_a_new_consumer_of_an_old_log_begins_with_a_snapshot(bench: Bench) -> None:

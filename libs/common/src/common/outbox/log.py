@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, Select, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,11 +38,11 @@ REBORN = text("""
 
 
 class EventsGone(Gone):
-    """The log begins later than asked; `first_epoch` and `first_position` say where."""
+    """The log begins at `first_epoch` and `first_position`, later than at `resume_at`."""
 
     code = "common.events_gone"
     message = "The log begins at {first_epoch}-{first_position}."
-    told = ("first_epoch", "first_position")
+    told = ("resume_at", "first_epoch", "first_position")
 
 
 class CursorAhead(Conflict):
@@ -84,18 +84,19 @@ async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> 
         CursorAhead: The asker claims to have more than there ever was.
         EpochPending: The asker has more than there is, because of a restore; ask again.
     """
-    head = await read_head(connection)
+    rows = (await connection.execute(_page(after, limit))).all()
+    head, resume_at = Place(rows[0].head_epoch, rows[0].head_position), rows[0].resume_at
     if after > head:
         if (await connection.execute(REBORN)).scalar_one():
             raise EpochPending
         raise CursorAhead(head=str(head), cursor=str(after))
-    rows = await _read_following(connection, after, limit)
-    resume_at = rows[0].resume_at if rows else after.position + 1
-    if rows and rows[0].position > resume_at:
-        raise EventsGone(first_epoch=rows[0].epoch, first_position=rows[0].position)
-    if not rows and resume_at <= head.position:
-        raise EventsGone(first_epoch=head.epoch, first_position=head.position + 1)
-    return LogPage(head, resume_at, [_envelope(row) for row in rows])
+    events = [_envelope(row) for row in rows if row.position is not None]
+    first = events[0] if events else Place(head.epoch, head.position + 1)
+    if first.position > resume_at:
+        raise EventsGone(
+            resume_at=resume_at, first_epoch=first.epoch, first_position=first.position
+        )
+    return LogPage(head, resume_at, events)
 
 
 async def read_head(connection: AsyncConnection) -> Place:
@@ -104,15 +105,19 @@ async def read_head(connection: AsyncConnection) -> Place:
     return Place(*(await connection.execute(query)).one())
 
 
-async def _read_following(connection: AsyncConnection, after: Place, limit: int) -> list[Row[Any]]:
-    # The start is computed inside the statement that reads the rows: an epoch that begins between
-    # two statements would otherwise hide the events before the asker's position.
+def _page(after: Place, limit: int) -> Select[Any]:
+    # One statement, hence one snapshot: an epoch that begins between two would otherwise hide the
+    # events before the asker's position. Without events there is one row that has only the start.
     lowest = func.coalesce(func.min(EpochRow.start_position), after.position + 1)
     start = select(func.least(after.position + 1, lowest)).where(EpochRow.epoch > after.epoch)
-    resume_at = start.scalar_subquery()
-    rows = select(*_COLUMNS, resume_at.label("resume_at")).where(LogRow.position >= resume_at)
-    result = await connection.execute(rows.order_by(LogRow.position).limit(limit))
-    return list(result.all())
+    begin = select(
+        StreamHead.epoch.label("head_epoch"),
+        StreamHead.position.label("head_position"),
+        start.scalar_subquery().label("resume_at"),
+    ).subquery()
+    rows = select(*_COLUMNS).where(LogRow.position >= begin.c.resume_at)
+    page = rows.order_by(LogRow.position).limit(limit).lateral()
+    return select(begin, page).outerjoin_from(begin, page, true()).order_by(page.c.position)
 
 
 async def read_after(connection: AsyncConnection, *, position: int, limit: int) -> list[Entry]:

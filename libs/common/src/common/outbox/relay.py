@@ -13,11 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import BigInteger, bindparam, text
 
-<<<<<<< HEAD
-=======
 from common.clock import utc_now
-from common.contracts import Envelope
->>>>>>> d9b4010 (outbox: Name epochs after the time when they open.)
 from common.db import Database
 from common.errors import Unavailable
 from common.outbox.log import REBORN, Entry, knows, read_after
@@ -45,12 +41,8 @@ published_at = Gauge(
 # What has a position may be on its way to others, so its commit must survive a crash: the setting
 # is made in the same round trip.
 LOCK_HEAD = text("""
-<<<<<<< HEAD
-    SELECT set_config('synchronous_commit', 'on', true), position, epoch,
+    SELECT set_config('synchronous_commit', 'on', true),
            (server_started_at, filenode) IS DISTINCT FROM
-=======
-    SELECT (server_started_at, filenode) IS DISTINCT FROM
->>>>>>> d9b4010 (outbox: Name epochs after the time when they open.)
            (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint) AS reborn
       FROM stream_head FOR UPDATE SKIP LOCKED
 """)

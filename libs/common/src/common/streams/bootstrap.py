@@ -16,9 +16,9 @@ import structlog
 from common.clock import utc_now
 from common.contracts import Event
 from common.place import Place
-from common.streams.effects import Effects, Handler, HasSession, Received
+from common.streams.effects import Effects, Handler, HasSession, Lost, Received
 from common.streams.operations import bootstrap_requested_at, note_bootstrap
-from common.streams.sources import SnapshotPage, Source
+from common.streams.sources import PastRetention, SnapshotPage, Source
 from common.supervision import beat, every
 
 WISH_POLL_SECONDS: Final = 1.0
@@ -58,8 +58,13 @@ class Bootstrap[T: HasSession]:
         self._transaction = transaction
         self._source = source
 
-    async def run(self, cursor: Place, first: Place) -> None:
-        """Rebuild every copy and move the cursor from `cursor` to just before `first`.
+    async def run(self, cursor: Place, gone: PastRetention, ghosts: Lost | None) -> None:
+        """Rebuild every copy and move the cursor to just before the first event that is left.
+
+        Args:
+            cursor: Where the consumer stands.
+            gone: What the producer answered to that.
+            ghosts: What the consumer applied and the producer lost besides.
 
         Safe to repeat and to run twice at a time: rows carry the place that wrote them.
 
@@ -68,8 +73,9 @@ class Bootstrap[T: HasSession]:
         """
         log.warning("bootstrap_started", producer=self._producer, cursor=str(cursor))
         await self._rebuild_all()
-        resumed = Place(first.epoch, first.position - 1)
-        await self._effects.skip(cursor, resumed)
+        resumed = Place(gone.first.epoch, gone.first.position - 1)
+        skipped = Lost("skipped", resumed.epoch, gone.resume_at, resumed.position)
+        await self._effects.skip(cursor, resumed, skipped, ghosts)
         log.warning("bootstrap_finished", producer=self._producer, cursor=str(resumed))
 
     async def run_wishes(self) -> None:

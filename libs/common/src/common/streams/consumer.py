@@ -81,7 +81,7 @@ class Consumer:
             try:
                 events, lost = await self._from_log(cursor, 0 if events == [] else RECHECK_SECONDS)
             except PastRetention as gone:
-                await self._bootstrap.run(cursor, gone.first)
+                await self._bootstrap.run(cursor, gone, self._ghosts(cursor, gone.resume_at))
                 return 0
         fetched_at = time.time()
         if not events:
@@ -129,12 +129,15 @@ class Consumer:
         self._lag.hear(replay.head)
         # The stream did not have these: doubt it until its top has come as far as the cursor.
         self._doubtful = self._doubtful or bool(replay.events)
-        if not replay.events or replay.resume_at > cursor.position:
-            return replay.events, None
-        ghosts = Lost("ghosts", cursor.epoch, replay.resume_at, cursor.position)
+        return replay.events, self._ghosts(cursor, replay.resume_at) if replay.events else None
+
+    def _ghosts(self, cursor: Place, resume_at: int) -> Lost | None:
+        if resume_at > cursor.position:
+            return None
+        ghosts = Lost("ghosts", cursor.epoch, resume_at, cursor.position)
         ghosts_total.labels(self._producer).inc(ghosts.last - ghosts.first + 1)
         log.error("producer_lost_events", producer=self._producer, ghosts=ghosts)
-        return replay.events, ghosts
+        return ghosts
 
     async def _run_step(self) -> None:
         if not await self.step() and self._cursor is None:

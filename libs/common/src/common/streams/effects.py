@@ -124,12 +124,11 @@ class Effects[T: HasSession]:
             cursor, lost = moved, None
         return cursor
 
-    async def skip(self, cursor: Place, resumed: Place) -> None:
-        """Move the cursor over events that are gone, and record their range."""
+    async def skip(self, cursor: Place, resumed: Place, *lost: Lost | None) -> None:
+        """Move the cursor over events that are gone, and record what was lost."""
         async with self._transaction() as tx:
             if await self._lock_cursor(tx.session) == cursor:
-                gone = Lost("skipped", cursor.epoch, cursor.position + 1, resumed.position)
-                await self._move_cursor(tx.session, resumed, gone)
+                await self._move_cursor(tx.session, resumed, *lost)
 
     async def retry(self) -> bool:
         """Try the parked event that is due first; tell whether there was one."""
@@ -217,21 +216,23 @@ class Effects[T: HasSession]:
             raise EventVersionUnknown(type=event.type)
         skipped_total.labels(self._producer, event.type).inc()
 
-    async def _move_cursor(self, session: AsyncSession, last: Place, lost: Lost | None) -> None:
+    async def _move_cursor(self, session: AsyncSession, last: Place, *lost: Lost | None) -> None:
         await session.execute(
             update(StreamCursor)
             .where(StreamCursor.producer == self._producer)
             .values(epoch=last.epoch, position=last.position)
         )
-        if lost is not None:
-            row = LostRange(
-                producer=self._producer,
-                epoch=lost.epoch,
-                first_position=lost.first,
-                last_position=lost.last,
-                kind=lost.kind,
-            )
-            await session.merge(row)
+        for each in lost:
+            if each is not None:
+                await session.merge(
+                    LostRange(
+                        producer=self._producer,
+                        epoch=each.epoch,
+                        first_position=each.first,
+                        last_position=each.last,
+                        kind=each.kind,
+                    )
+                )
 
     async def _lock_cursor(self, session: AsyncSession) -> Place | None:
         locked = self._select_cursor().with_for_update(skip_locked=True)

@@ -58,10 +58,11 @@ class Stream:
 
 
 class PastRetention(Exception):
-    """The producer's log begins later than the cursor: at `first`."""
+    """The producer's log begins at `first`, later than `resume_at`, which should come next."""
 
-    def __init__(self, first: Place) -> None:
+    def __init__(self, first: Place, resume_at: int) -> None:
         self.first = first
+        self.resume_at = resume_at
         super().__init__(f"the log begins at {first}")
 
 
@@ -115,8 +116,9 @@ class Log:
         except PeerRefused as error:
             if error.status != HTTPStatus.GONE:
                 raise
-            first = Place(error.problem["first_epoch"], error.problem["first_position"])
-            raise PastRetention(first) from error
+            told = error.problem
+            first = Place(told["first_epoch"], told["first_position"])
+            raise PastRetention(first, told["resume_at"]) from error
         head = Place(body["head_epoch"], body["head_position"])
         return Replay(head, body["resume_at"], _envelopes.validate_python(body["events"]))
 

@@ -62,9 +62,9 @@ class ParkedEvent(Base):
 class LostRange(Base):
     """A range of positions that this consumer did not apply as its producer now tells it.
 
-    `ghosts`: applied here, then lost by a restore of the producer; the rows that carry the old
-    epoch from `first_position` on stem from them. `skipped`: past retention when this consumer came
-    back; copies were rebuilt from a snapshot, reactions were not run.
+    `ghosts`: applied here, then lost by a restore of the producer; rows that carry this epoch or
+    an older one and a position from `first_position` on stem from them. `skipped`: past retention
+    when this consumer came back; copies were rebuilt from a snapshot, reactions were not run.
     """
 
     __tablename__ = "lost_ranges"
