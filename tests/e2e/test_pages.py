@@ -1,0 +1,133 @@
+"""The pages that a person sees, in a real browser: documents, the mailed link, the mailbox."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright
+
+from devstack.tour import Tour
+from tests.e2e.platform import Platform
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SERVICES = {
+    "auth": "AccountCreate",
+    "users": "ProfileUpdate",
+    "posts": "PostCreate",
+    "notifier": "NotificationRead",
+}
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"),
+    reason="no Chromium in the PATH (on Debian: apt install chromium)",
+)
+
+
+@dataclass  # No slots: Playwright notes on it what listens.
+class Noise:
+    """What a page complained about, and the addresses it asked for something."""
+
+    complaints: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+
+    def listen(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        self.asked.add(request.url)
+
+
+@pytest_asyncio.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            str(tmp_path), executable_path=CHROMIUM, args=FLAGS
+        )
+        context.set_default_timeout(20_000)
+        yield context
+        await context.close()
+
+
+def log_in(platform: Platform, tour: Tour) -> int:
+    """Return the status of the author's login."""
+    url = f"{platform.gateway_url}/api/v1/auth/login"
+    return httpx.post(url, json=tour.author.credentials).status_code
+
+
+@pytest.fixture
+def noise() -> Noise:
+    return Noise()
+
+
+@pytest_asyncio.fixture
+async def page(browser: BrowserContext, noise: Noise) -> Page:
+    opened = await browser.new_page()
+    noise.listen(opened)
+    return opened
+
+
+async def test_the_documents_show_each_service_alone_and_ask_nobody_else(
+    platform: Platform, page: Page, noise: Noise
+) -> None:
+    await page.goto(f"{platform.gateway_url}/docs")
+    for service, schema in SERVICES.items():
+        await page.select_option("#service", label=service)
+        await page.wait_for_url(f"**/docs#{service}")
+        await page.locator(".info .title", has_text=f"Colonnade {service}").wait_for()
+        shown = await page.locator(".models").inner_text()
+        assert schema in shown
+        assert not [other for other in SERVICES.values() if other != schema and other in shown]
+    await page.locator(".opblock-summary").first.click()
+    await page.get_by_text("Try it out").first.wait_for()
+    assert noise.complaints == []
+    elsewhere = [url for url in noise.asked if not url.startswith((platform.gateway_url, "data:"))]
+    assert elsewhere == []
+
+
+async def test_a_mailed_link_is_followed_from_the_mailbox_and_used_by_its_button(
+    platform: Platform, page: Page, browser: BrowserContext, noise: Noise
+) -> None:
+    with platform.tour() as tour:
+        tour.register()
+        tour.receive_mails()
+        await page.goto(platform.mailbox_url)
+        await page.get_by_text(tour.author.email).first.click()
+        async with browser.expect_page() as opening:
+            await page.frame_locator("iframe").get_by_role("link").click()
+        link = await opening.value
+        noise.listen(link)
+        await link.get_by_role("button", name="Confirm").wait_for()
+        assert log_in(platform, tour) == 403
+        await link.get_by_role("button", name="Confirm").click()
+        await link.get_by_text("confirmed").wait_for()
+        assert log_in(platform, tour) == 200
+    assert noise.complaints == []
+
+
+async def test_a_link_that_cannot_be_used_says_so(platform: Platform, page: Page) -> None:
+    await page.goto(f"{platform.gateway_url}/api/v1/auth/verify-email?token=made-up")
+    await page.get_by_role("button", name="Confirm").click()
+    await page.get_by_text(re.compile("not valid")).wait_for()
+    await page.goto(f"{platform.gateway_url}/api/v1/auth/verify-email")
+    assert await page.get_by_role("button", name="Confirm").is_disabled()
