@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from auth_service.settings import Settings
-from auth_service.unit_of_work import Tx
+from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.links import LinkSigner
 from auth_service.usecases.passwords import Passwords, open_passwords
@@ -27,6 +27,12 @@ class Resources:
         """Open a transaction and commit it at the end; an exception rolls it back."""
         async with self.platform.database.transaction() as session:
             yield Tx.of(session)
+
+    @asynccontextmanager
+    async def reads(self) -> AsyncIterator[Reads]:
+        """Open a connection for reads of one statement each, which need no transaction."""
+        async with self.platform.database.reads() as connection:
+            yield Reads.of(connection)
 
 
 @asynccontextmanager

@@ -1,11 +1,11 @@
-"""One transaction's view of auth: its session, repositories and outbox. It cannot commit."""
+"""One transaction's view of auth, which cannot commit, and the view of a read outside of one."""
 
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from auth_service.repositories.accounts import Accounts
+from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.links import Links
 from auth_service.repositories.sessions import Sessions
 from common.outbox import Outbox
@@ -23,3 +23,15 @@ class Tx:
     def of(cls, session: AsyncSession) -> Self:
         """Bind the repositories to a session that somebody else commits."""
         return cls(session, Outbox(session), Accounts(session), Links(session), Sessions(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What one-statement reads need: no transaction, no entities."""
+
+    accounts: AccountReads
+
+    @classmethod
+    def of(cls, connection: AsyncConnection) -> Self:
+        """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
+        return cls(AccountReads(connection))

@@ -17,6 +17,7 @@ async def log_in(
     """Open a session with address and password."""
     tokens = await sessions.log_in(
         tx,
+        open_reads=resources.reads,
         policy=resources.sessions,
         passwords=resources.passwords,
         email=body.email,

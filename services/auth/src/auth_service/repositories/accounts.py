@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.errors import UsernameTaken
 from auth_service.models import Account
@@ -56,3 +56,15 @@ class Accounts:
                     return False
             raise
         return True
+
+
+class AccountReads:
+    """Accounts outside of a transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find_password_hash(self, email: str) -> str | None:
+        """Return the hash of an address's password."""
+        query = select(Account.password_hash).where(Account.email == email)
+        return (await self._connection.execute(query)).scalar_one_or_none()

@@ -7,6 +7,8 @@ token get the same successor, although only hashes are stored (RFC 9700, 4.14.2)
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -19,7 +21,7 @@ from auth_service.errors import (
     RefreshTokenReused,
 )
 from auth_service.models import Account, RefreshToken, Session
-from auth_service.unit_of_work import Tx
+from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.passwords import Passwords
 from common.ids import new_id
@@ -52,6 +54,7 @@ class Tokens:
 async def log_in(
     tx: Tx,
     *,
+    open_reads: Callable[[], AbstractAsyncContextManager[Reads]],
     policy: SessionPolicy,
     passwords: Passwords,
     email: str,
@@ -64,9 +67,12 @@ async def log_in(
         CredentialsInvalid: Address or password is wrong; which of them is not said.
         EmailNotVerified: Both are right, but the address was never verified.
     """
-    account = await tx.accounts.find_by_email(email)
-    matches = await passwords.matches(password, account.password_hash if account else None)
-    if account is None or not matches:
+    # Before the transaction's first statement: no connection is held while the password is hashed.
+    async with open_reads() as reads:
+        password_hash = await reads.accounts.find_password_hash(email)
+    matches = await passwords.matches(password, password_hash)
+    account = await tx.accounts.find_by_email(email) if matches else None
+    if account is None or account.password_hash != password_hash:
         raise CredentialsInvalid
     if account.verified_at is None:
         raise EmailNotVerified
