@@ -43,6 +43,24 @@ async def test_a_transaction_that_commits_late_is_numbered_late_and_delays_nobod
     assert await bench.stream_ids() == ["1-1", "1-2", "1-3"]
 
 
+async def test_a_burst_after_the_outbox_was_analysed_empty_is_numbered_at_once(
+    bench: Bench,
+) -> None:
+    burst = text(
+        "INSERT INTO outbox (event_id, type, key, payload, headers) SELECT uuidv7(), 'a.b.v1',"
+        " n::text, '{}', '{}' FROM generate_series(1, 6000) n"
+    )
+    async with bench.producer.reads() as connection:
+        # Pages without rows: the planner now expects to find one row, however many come.
+        for statement in (burst, text("DELETE FROM outbox"), text("ANALYZE outbox"), burst):
+            await connection.execute(statement)
+    relay = bench.relay()
+    async with asyncio.timeout(20):
+        while await relay.assign():
+            pass
+    assert await bench.positions() == list(range(1, 6001))
+
+
 async def test_five_relays_at_once_number_and_publish_everything_once(bench: Bench) -> None:
     await bench.emit(*range(1200))
     relays = [bench.relay() for _ in range(5)]
