@@ -1,8 +1,9 @@
-"""Checks the documents: links lead somewhere, services' READMEs have their seven headings."""
+"""Checks the documents: links lead somewhere, headings are in place, names are those of the code."""
 
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -11,18 +12,28 @@ TEST = re.compile(r"`((?:libs|services|tests)/[\w./-]+\.py)(?:::(\w+))?`")
 HEADINGS = ["Purpose", "Owns", "HTTP", "Emits", "Consumes", "Settings", "Runbook"]
 ADR_HEADINGS = ["Context", "Decision", "Consequences", "Alternatives", "Enforced by"]
 RUNBOOK_HEADINGS = ["Symptom", "Check", "Fix", "Verify", "Prevent"]
+# Log events, metrics, tables, settings: what an operator looks for must be what the code says.
+NAME = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+FOREIGN_NAMES = {"wait_event"}  # A column of PostgreSQL's own.
 
 
-def documents() -> list[Path]:
-    """Return the Markdown files of the tree."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+def listed(*patterns: str) -> list[Path]:
+    """Return the files of the tree that match."""
+    found = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    return [ROOT / line for line in listed.stdout.split() if (ROOT / line).exists()]
+    return [ROOT / line for line in found.stdout.split() if (ROOT / line).exists()]
+
+
+@cache
+def known_names() -> set[str]:
+    """Return every name of several words in the sources."""
+    sources = listed("*.py", "*.toml", "*.yaml", "*.yml", "Makefile")
+    return FOREIGN_NAMES.union(*(NAME.findall(path.read_text("utf-8")) for path in sources))
 
 
 def headings(text: str) -> list[str]:
@@ -56,13 +67,16 @@ def complaints(path: Path) -> list[str]:
     wanted = expected_headings(path)
     if wanted is not None and headings(text) != wanted:
         found.append(f"the headings are {headings(text)}, not {wanted}")
+    if wanted in (HEADINGS, RUNBOOK_HEADINGS):
+        unknown = sorted(set(NAME.findall(text)) - known_names())
+        found += [f"nothing in the code is called {name}" for name in unknown]
     return found
 
 
 def main() -> int:
     """Print every complaint; return 1 if there is one."""
     lines = [
-        f"{path.relative_to(ROOT)}: {line}" for path in documents() for line in complaints(path)
+        f"{path.relative_to(ROOT)}: {line}" for path in listed("*.md") for line in complaints(path)
     ]
     print("\n".join(lines))
     return int(bool(lines))
