@@ -1,4 +1,4 @@
-"""Checks the documents: links lead somewhere, headings are in place, names are those of the code."""
+"""Checks the documents: their links, their headings, and names that only the code can know."""
 
 import re
 import subprocess
