@@ -34,7 +34,7 @@ class Resources:
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[Reads]:
-        """Open hot reads, which need no transaction."""
+        """Open a connection for reads of one statement each, which need no transaction."""
         async with self.platform.database.reads() as connection:
             yield Reads.of(connection)
 

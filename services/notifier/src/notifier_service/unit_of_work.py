@@ -1,4 +1,4 @@
-"""One transaction's view of notifier: its session and repositories. It cannot commit."""
+"""One transaction's view of notifier, which cannot commit, and that of a read outside of one."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -29,11 +29,11 @@ class Tx:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Hot reads: single statements without a transaction."""
+    """What one-statement reads need: no transaction, no entities."""
 
     inbox: Inbox
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
-        """Bind the reads to a connection in AUTOCOMMIT."""
+        """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
         return cls(Inbox(connection))

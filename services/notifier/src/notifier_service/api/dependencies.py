@@ -9,11 +9,16 @@ from notifier_service.resources import Resources
 from notifier_service.unit_of_work import Reads
 
 
-async def hot_reads(request: Request) -> AsyncIterator[Reads]:
-    """Open a connection for single statements."""
+def resources_of(request: Request) -> Resources:
+    """Return what the process opened at its start."""
     resources: Resources = request.app.state.resources
-    async with resources.reads() as reads:
-        yield reads
+    return resources
 
 
-WithReads = Annotated[Reads, Depends(hot_reads, scope="function")]
+async def reads(request: Request) -> AsyncIterator[Reads]:
+    """Open the request's connection for reads; it is free again before the answer is sent."""
+    async with resources_of(request).reads() as opened:
+        yield opened
+
+
+ForReading = Annotated[Reads, Depends(reads, scope="function")]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from common.http.dependencies import CurrentUser, Pagination
 from common.http.pagination import Page
-from notifier_service.api.dependencies import WithReads
+from notifier_service.api.dependencies import ForReading
 from notifier_service.api.schemas.notifications import NotificationRead, PostPublishedData
 from notifier_service.repositories.notifications import InboxItem
 from notifier_service.usecases import notifications
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/notifications", tags=["notifications"])
 
 @router.get("")
 async def list_notifications(
-    user: CurrentUser, pagination: Pagination, reads: WithReads
+    user: CurrentUser, pagination: Pagination, reads: ForReading
 ) -> Page[NotificationRead]:
     """List what happened for the caller, newest first."""
     kind = f"notifications:{user.id}"

@@ -15,21 +15,19 @@ def resources_of(request: Request) -> Resources:
     return resources
 
 
-WithResources = Annotated[Resources, Depends(resources_of)]
-
-
-async def transaction(resources: WithResources) -> AsyncIterator[Tx]:
+async def transaction(request: Request) -> AsyncIterator[Tx]:
     """Open the request's transaction; it commits before the answer is sent."""
-    async with resources.transaction() as tx:
+    async with resources_of(request).transaction() as tx:
         yield tx
 
 
-async def reads(resources: WithResources) -> AsyncIterator[Reads]:
+async def reads(request: Request) -> AsyncIterator[Reads]:
     """Open the request's connection for reads; it is free again before the answer is sent."""
-    async with resources.reads() as opened:
+    async with resources_of(request).reads() as opened:
         yield opened
 
 
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
 ForReading = Annotated[Reads, Depends(reads, scope="function")]
+WithResources = Annotated[Resources, Depends(resources_of)]
 IdOrSlug = Annotated[str, Path(description="The post's id or its slug.")]
