@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from common.contracts import Event
 from common.db import Database, open_database
@@ -26,6 +26,15 @@ from common.streams.tables import StreamCursor
 from common.testing.apps import running, settings_values
 from devstack.catalog import load_catalog
 from devstack.fixtures import Databases, ValkeyDatabase
+
+# A relay would name it after the present time, of which no test could tell the places.
+_OPEN_EPOCH_1 = text("""
+    WITH head AS (
+        UPDATE stream_head
+           SET epoch = 1, server_started_at = pg_postmaster_start_time(),
+               filenode = pg_relation_filenode('stream_head')::bigint)
+    INSERT INTO epochs (epoch, start_position) VALUES (1, 1)
+""")
 
 
 class _Unheard(Event):
@@ -57,7 +66,9 @@ class Producer:
         self.log_reads = 0
 
     async def start(self) -> None:
-        """Open the epoch: only the log tells where one begins, the stream has what follows."""
+        """Open epoch 1: only the log tells where one begins, the stream has what follows."""
+        async with self._database.transaction() as session:
+            await session.execute(_OPEN_EPOCH_1)
         await self.heard(_Unheard())
         self.log_reads = 0
 
