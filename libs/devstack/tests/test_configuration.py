@@ -5,11 +5,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from devstack.catalog import Service
 from devstack.credentials import keep_credentials
 from devstack.environments import SMTP_PORT, Environments
 from devstack.layout import Layout
+from devstack.output import print_external
 from devstack.ports import keep_ports
 from devstack.settings import SettingError, StackSettings
 
@@ -73,6 +75,15 @@ def test_external_servers_are_what_the_urls_name(layout: Layout) -> None:
     assert notifier["NOTIFIER_STREAMS_URL"] == "redis://redis.example:6380/4"
     assert notifier["NOTIFIER_BROKER_URL"] == "redis://redis.example:6380/5"
     assert made.admin_url == settings.database_url
+
+
+def test_external_servers_are_shown_without_their_passwords() -> None:
+    console = Console()
+    external = {"postgres": "postgresql://me:hunter2@db.example/shop"}
+    with console.capture() as captured:
+        print_external(console, {"external": external})
+    assert "db.example" in captured.get()
+    assert "hunter2" not in captured.get()
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "http", "-1"])

@@ -18,7 +18,14 @@ from devstack.control import Stack, StackError
 from devstack.demo import run_demo
 from devstack.doctor import run_doctor
 from devstack.layout import Layout
-from devstack.output import Progress, prefix, print_failure, print_processes, print_urls
+from devstack.output import (
+    Progress,
+    prefix,
+    print_external,
+    print_failure,
+    print_processes,
+    print_urls,
+)
 from devstack.settings import SettingError, StackSettings
 from devstack.speaker import speaker_environment
 from devstack.tail import Tail
@@ -44,6 +51,7 @@ def up(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
     console.print("Colonnade starts.")
     if not stack.is_running():
         stack.start(StackSettings.read())
+        print_external(console, stack.board())
     board = stack.watch(Progress(console).show)
     if board["state"] != "up":
         print_failure(console, stack, board)
@@ -92,6 +100,7 @@ def dev(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
         console.print("Colonnade is up already: `make down` first.")
         return 1
     stack.start(StackSettings.read(), "--reload", "--tied")
+    print_external(console, stack.board())
     progress = Progress(console)
     printer = LogPrinter(console, {each["name"]: Path(each["log"]) for each in _records(stack)})
     announced = False
@@ -103,7 +112,11 @@ def dev(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
             print_urls(console, board)
             announced = True
         time.sleep(0.1)
-    print_failure(console, stack, stack.board())
+    board = stack.board()
+    if board["state"] == "down":
+        console.print("Colonnade was stopped from elsewhere.")
+        return 0
+    print_failure(console, stack, board)
     return 1
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 from rich.console import Console
@@ -32,6 +33,13 @@ class Progress:
                 where = f"port {record['port']}" if record["port"] else ""
                 line = f"{record['name']:<20} {record['seconds']:5.1f} s  [dim]{where}[/]"
                 self._console.print(f"  [green]✓[/] {line}")
+
+
+def print_external(console: Console, board: Mapping[str, Any]) -> None:
+    """The servers that are not started but used: a variable of another project may name them."""
+    for part, url in board.get("external", {}).items():
+        address = urlsplit(url).netloc.rpartition("@")[2]
+        console.print(f"  {part:<22} the one at {escape(address)}, as the environment says")
 
 
 def print_urls(console: Console, board: Mapping[str, Any]) -> None:
