@@ -8,10 +8,12 @@ import pytest
 from common.clock import utc_now
 from common.contracts import UserFollowed
 from common.ids import new_id
+from common.place import Place
 from common.testing.conformance import assert_problem
 from common.testing.producers import Producer
 from posts_service.models import Author
 from posts_service.resources import Resources
+from posts_service.usecases import authors
 from services.posts.tests.factories import (
     POSTS,
     Person,
@@ -109,6 +111,17 @@ async def test_renames_and_posts_at_once_lose_nothing(
     await asyncio.gather(users.heard(ADA.called("Ada Lovelace")), *posts)
     shown = [item["author"] for item in (await client.get(POSTS)).json()["items"]]
     assert shown == [{"username": "ada", "display_name": "Ada Lovelace"}] * 5
+
+
+async def test_a_post_does_not_wait_for_a_rename_that_is_not_committed_yet(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    await write(client, ADA, published())
+    async with resources.transaction() as tx, asyncio.timeout(1):
+        await authors.copy_author(
+            tx, user_id=ADA.id, username="ada", display_name="Ada", place=Place(1, 1)
+        )
+        await write(client, ADA, published())
 
 
 @pytest.mark.parametrize("count", [1, 3])

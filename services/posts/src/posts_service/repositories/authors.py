@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, exists, literal, tuple_
+from sqlalchemy import delete, exists, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,10 @@ class Authors:
 
     async def ensure(self, user_id: UUID, username: str) -> None:
         """Write what a token tells of an author of whom nothing is known yet."""
+        # Looked up first: an insert waits for whoever is changing the row that is there, which
+        # may be a consumer in the middle of a batch.
+        if await self._session.scalar(select(Author.user_id).where(Author.user_id == user_id)):
+            return
         new = insert(Author).values(
             user_id=user_id,
             username=username,
