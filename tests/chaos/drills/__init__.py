@@ -7,6 +7,8 @@ from tests.chaos.drills import (
     producer_restored,
     redis_away,
     redis_wiped,
+    streams_damaged,
+    workers_frozen,
     workers_killed,
 )
 
@@ -16,5 +18,7 @@ _MODULES: Final = (
     workers_killed,
     postgres_stopped,
     producer_restored,
+    workers_frozen,
+    streams_damaged,
 )
 FAMILIES: Final = {module.__name__.rpartition(".")[2]: module.DRILLS for module in _MODULES}

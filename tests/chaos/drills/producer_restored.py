@@ -43,8 +43,7 @@ async def _restore(
 
 
 async def _epoch(trial: Trial) -> int:
-    async with trial.world.sql("posts") as connection:
-        return int(await connection.fetchval("SELECT epoch FROM stream_head"))
+    return int(await trial.world.fetchval("posts", "SELECT epoch FROM stream_head"))
 
 
 DRILLS: Final = (

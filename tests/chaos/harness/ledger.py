@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from common.outbox.relay import REBUILD_TAIL
 from common.place import Place, stream_key
 from tests.chaos import tally
 from tests.chaos.harness.load import Attempt, Record
@@ -151,14 +150,21 @@ class Ledger:
         await self._check_cursors(producer, places[-1] if places else Place(0, 0))
 
     async def _check_stream(self, producer: str, log: list[Any]) -> None:
-        entries: Any = await self._world.valkey.redis.xrange(stream_key(producer))
+        """The stream has no other entries than the last of the log, and gives no id twice."""
+        if not log:
+            return
+        redis = self._world.valkey.redis
+        entries: Any = await redis.xrange(stream_key(producer))
+        info: Any = await redis.xinfo_stream(stream_key(producer))
         ids = [entry_id.decode() for entry_id, _ in entries]
-        tail = [f"{row['epoch']}-{row['position']}" for row in log[len(log) - len(ids) :]]
-        if ids != tail or len(ids) < min(len(log), REBUILD_TAIL):
+        places = [f"{row['epoch']}-{row['position']}" for row in log]
+        if ids != places[len(log) - len(ids) :]:
             self._findings.problems.append(
                 f"{producer}: the stream ({len(ids)} entries, {ids[:1]} to {ids[-1:]}) is not"
-                f" the tail of the log ({len(log)} events, {tail[:1]} to {tail[-1:]})"
+                f" the tail of the log ({len(log)} events, the last {places[-1]})"
             )
+        if (top := info["last-generated-id"].decode()) != places[-1]:
+            self._findings.problems.append(f"{producer}: the stream's top is {top}")
 
     async def _check_effects(self, producer: str, log: list[Any]) -> None:
         """Each event of the log is in the tally once, in order, and nothing else is."""
@@ -260,9 +266,7 @@ class Ledger:
         return [Gap(*row) for row in await self._fetch(consumer, query, producer)]
 
     async def _fetch(self, service: str, query: str, *arguments: object) -> list[Any]:
-        async with self._world.sql(service) as connection:
-            rows: list[Any] = await connection.fetch(query, *arguments)
-            return rows
+        return await self._world.fetch(service, query, *arguments)
 
 
 def _covered(place: Place, gaps: Iterable[Gap], kind: str = "ghosts") -> bool:

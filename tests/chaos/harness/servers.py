@@ -131,14 +131,17 @@ class PostgresServer:
             await admin.execute(f"CREATE DATABASE {database}")
         await run([postgres_binary("pg_restore"), "-d", self.url(database), str(file)])
 
+    async def connect(self, database: str = "postgres", schema: str = "public") -> Any:
+        """Open a connection of the superuser; the caller closes it."""
+        path = {"search_path": schema}
+        return await asyncpg.connect(self.url(database), timeout=10, server_settings=path)
+
     @asynccontextmanager
     async def connection(
         self, database: str = "postgres", schema: str = "public"
     ) -> AsyncIterator[Any]:
         """A connection of the superuser."""
-        connection = await asyncpg.connect(
-            self.url(database), timeout=5, server_settings={"search_path": schema}
-        )
+        connection = await self.connect(database, schema)
         try:
             yield connection
         finally:

@@ -9,10 +9,14 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, Final
 
+from redis.exceptions import ResponseError
+
+from common.place import stream_key
 from tests.chaos import tally
 from tests.chaos.harness.ledger import Allowed, Findings, Ledger
 from tests.chaos.harness.load import Load, Record
-from tests.chaos.harness.world import World
+from tests.chaos.harness.servers import until
+from tests.chaos.harness.world import PRODUCERS, World
 
 # What a drill waits for before it calls a recovery failed, whatever its target is.
 PATIENCE_SECONDS: Final = 90.0
@@ -75,8 +79,32 @@ class Trial:
         except TimeoutError as error:
             self.expect(condition=False, problem=str(error))
             seconds = math.inf
-        self.note_recovery(seconds, within, what)
+        self.note_recovery(seconds, within, f"{what} (the last: {self.world.last_behind})")
         return seconds
+
+    async def expect_streams_to_follow(self, within: float) -> None:
+        """Wait until every stream ends with an event that its log has or had a moment ago."""
+
+        async def all_follow() -> bool:
+            return all([await self._stream_follows(producer) for producer in PRODUCERS])
+
+        try:
+            seconds = await until(all_follow, seconds=PATIENCE_SECONDS, what="streams follow")
+        except TimeoutError as error:
+            self.expect(condition=False, problem=str(error))
+        else:
+            self.note_recovery(seconds, within, "streams follow their logs")
+
+    async def _stream_follows(self, producer: str) -> bool:
+        """Whether the last of the stream is among the last events of the log."""
+        query = "SELECT epoch, position FROM event_log ORDER BY position DESC LIMIT 200"
+        log = {f"{row[0]}-{row[1]}" for row in await self.world.fetch(producer, query)}
+        redis = self.world.valkey.redis
+        try:
+            last: Any = await redis.xrevrange(stream_key(producer), count=1)
+        except ResponseError:  # It is not even a stream.
+            return False
+        return last[0][0].decode() in log if last else not log
 
     def note_recovery(self, seconds: float, within: float, what: str) -> None:
         """Keep the longest recovery, and compare this one with its target."""
@@ -96,14 +124,13 @@ class Trial:
                        ORDER BY extract(epoch FROM applied_at - occurred_at)::float)
               FROM effects
              WHERE occurred_at BETWEEN to_timestamp($2) AND to_timestamp($3)"""
-        async with self.world.sql(tally.NAME) as connection:
-            return float(await connection.fetchval(query, quantile, since, until) or math.nan)
+        found = await self.world.fetchval(tally.NAME, query, quantile, since, until)
+        return math.nan if found is None else float(found)
 
     async def lost_ranges(self, consumer: str, kind: str) -> int:
         """How many ranges of a kind a consumer has recorded."""
-        async with self.world.sql(consumer) as connection:
-            query = "SELECT count(*) FROM lost_ranges WHERE kind = $1"
-            return int(await connection.fetchval(query, kind))
+        query = "SELECT count(*) FROM lost_ranges WHERE kind = $1"
+        return int(await self.world.fetchval(consumer, query, kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ services reach Redis through a proxy. A tally counts the effects of every event.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any, Final
+
+import asyncpg
 
 from common.db.provision import ServiceRole, provision
 from common.place import Place
@@ -22,6 +25,7 @@ from devstack.credentials import keep_credentials
 from devstack.databases import migrate
 from devstack.environments import Environments
 from devstack.layout import Layout, read_json
+from devstack.probes import answers
 from devstack.processes import LOOPBACK, MARKER, free_port
 from devstack.settings import StackSettings
 from devstack.tour import Patience, Person, Tour
@@ -66,14 +70,56 @@ class World:
     workers: Mapping[str, Mapping[str, str]]
     people: list[Person] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
+    last_behind: str = "nobody was behind"
+    _kept: dict[str, Any] = field(default_factory=dict)
+    _locks: defaultdict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     @asynccontextmanager
     async def sql(self, service: str) -> AsyncIterator[Any]:
-        """A superuser's connection to the schema of a service, or to the tally's database."""
+        """A superuser's connection of one's own to the schema of a service, or to the tally."""
+        connection = await self._connect(service)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+
+    async def fetch(self, service: str, query: str, *arguments: object) -> list[Any]:
+        """The rows of a query, over a connection that is kept: a new one costs 20 ms of work."""
+        async with self._locks[service]:
+            kept = self._kept.get(service)
+            try:
+                return await self._fetch_by(kept, service, query, arguments)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if kept is None:
+                    raise
+                # The drill may have ended it: once more over a new one.
+                return await self._fetch_by(None, service, query, arguments)
+
+    async def fetchval(self, service: str, query: str, *arguments: object) -> Any:
+        """The one value of a query."""
+        return (await self.fetch(service, query, *arguments))[0][0]
+
+    async def close(self) -> None:
+        """Release the connections that are kept."""
+        while self._kept:
+            self._kept.popitem()[1].terminate()
+
+    async def _fetch_by(
+        self, connection: Any, service: str, query: str, arguments: Sequence[object]
+    ) -> list[Any]:
+        if connection is None:
+            self._kept.pop(service, None)
+            connection = await self._connect(service)
+            self._kept[service] = connection
+        rows: list[Any] = await connection.fetch(query, *arguments, timeout=30)
+        return rows
+
+    async def _connect(self, service: str) -> Any:
         server = self.posts if service == "posts" else self.main
         database = tally.NAME if service == tally.NAME else DATABASE
-        async with server.connection(database, service) as connection:
-            yield connection
+        return await server.connect(database, service)
 
     def pid(self, part: str) -> int:
         """The process of a part of the stack; its board may tell of one that has just ended."""
@@ -92,32 +138,31 @@ class World:
 
     async def start_worker(self, service: str) -> Child:
         """Start one more worker of a service beside the stack's own."""
-        port = {f"{service.upper()}_PORT": str(free_port())}
-        return await self._start_child(
-            f"{service}_service.worker", {**self.workers[service], **port}
-        )
+        port = free_port()
+        environment = {**self.workers[service], f"{service.upper()}_PORT": str(port)}
+        return await self._start_child(f"{service}_service.worker", environment, port)
 
     async def start_tally(self) -> Child:
         """Start one more replica of the tally."""
+        port = free_port()
         environment = {
             name.replace(f"{tally.CALLER.upper()}_", "TALLY_"): value
             for name, value in self.workers[tally.CALLER].items()
         } | {
             "TALLY_DATABASE_URL": self.main.url_of(tally.NAME, tally.NAME),
-            "TALLY_PORT": str(free_port()),
+            "TALLY_PORT": str(port),
         }
-        return await self._start_child("tests.chaos.tally", environment)
+        return await self._start_child("tests.chaos.tally", environment, port)
 
     async def head(self, producer: str) -> Place | None:
         """The place of what a producer committed last; None while a new epoch is not open yet."""
-        async with self.sql(producer) as connection:
-            row = await connection.fetchrow(_HEAD)
+        row = (await self.fetch(producer, _HEAD))[0]
         return None if row["reborn"] else Place(row["epoch"], row["position"])
 
     async def cursors(self, consumer: str) -> dict[str, Place]:
         """How far a consumer is, by producer."""
-        async with self.sql(consumer) as connection:
-            rows = await connection.fetch("SELECT producer, epoch, position FROM stream_cursor")
+        query = "SELECT producer, epoch, position FROM stream_cursor"
+        rows = await self.fetch(consumer, query)
         cursors = {row["producer"]: Place(row["epoch"], row["position"]) for row in rows}
         return {name: cursors.get(name, Place(0, 0)) for name in CONSUMES[consumer]}
 
@@ -136,17 +181,16 @@ class World:
         heads: dict[str, Place] = {}
         for producer in PRODUCERS if only is None else (only,):
             heads[producer] = await self._known_head(producer, seconds)
-        late = ""
 
         async def nobody_is_behind() -> bool:
-            nonlocal late
             late = await self._somebody_behind(heads)
+            self.last_behind = late or self.last_behind
             return not late
 
         try:
             await until(nobody_is_behind, seconds=seconds, what="all have caught up")
         except TimeoutError as error:
-            raise TimeoutError(f"{error}: {late}") from error
+            raise TimeoutError(f"{error}: {self.last_behind}") from error
         return clock() - began
 
     async def _known_head(self, producer: str, seconds: float) -> Place:
@@ -166,11 +210,19 @@ class World:
                     return f"{consumer} has {cursor} of {producer}'s {head}"
         return ""
 
-    async def _start_child(self, module: str, environment: Mapping[str, str]) -> Child:
+    async def _start_child(self, module: str, environment: Mapping[str, str], port: int) -> Child:
         log = self.folder / f"{module}-{len(self.children)}.log"
         child = Child([sys.executable, "-m", module], log, environment)
         await child.start()
         self.children.append(child)
+        is_ready = answers(port)
+
+        async def ready() -> bool:
+            with suppress(OSError):
+                return await is_ready("")
+            return False
+
+        await until(ready, seconds=60, what=f"{module} is ready")
         return child
 
 
@@ -203,7 +255,7 @@ async def open_world(folder: Path, *, people: int = 6) -> AsyncIterator[World]:
             folder, main, posts, valkey, proxy, stack,
             f"http://{LOOPBACK}:{settings.gateway_port}", settings.mailbox_url, workers,
         )  # fmt: skip
-        closing.push_async_callback(_end_children, world)
+        closing.push_async_callback(_end_world, world)
         await world.start_tally()
         world.people += await asyncio.to_thread(_register, world, people)
         await world.caught_up(seconds=30)
@@ -261,6 +313,7 @@ def _environment(overrides: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-async def _end_children(world: World) -> None:
+async def _end_world(world: World) -> None:
     for child in world.children:
         await child.end(SIGTERM)
+    await world.close()

@@ -1,0 +1,83 @@
+"""A worker stops as if its machine hung: it keeps its connections and locks, and answers nothing.
+
+Others take over once PostgreSQL has ended its sessions; when it goes on, it must do no harm.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from signal import SIGCONT, SIGSTOP
+from typing import Final
+
+import psutil
+
+from tests.chaos.harness.servers import Child
+from tests.chaos.harness.trial import Drill, Trial
+
+TAKEOVER_SECONDS: Final = 10.0
+_IN_TRANSACTION: Final = """
+    SELECT client_port FROM pg_stat_activity WHERE usename = 'posts' AND xact_start IS NOT NULL
+"""
+
+
+async def freeze_relay(trial: Trial) -> None:
+    """Stop a relay of posts inside a transaction, then one that is idle; another takes over."""
+    trial.runs = 2
+    async with trial.load(), _extra_workers(trial, 1):
+        for inside in (True, False):
+            pid = await trial.world.pid_when_ready("posts-worker")
+            await _stop(trial, pid, inside=inside)
+            try:
+                await trial.recover(TAKEOVER_SECONDS, f"takeover (in a transaction: {inside})")
+                await asyncio.sleep(trial.either(60, 10))
+            finally:
+                os.kill(pid, SIGCONT)
+            await trial.recover(TAKEOVER_SECONDS, "after going on")
+    trial.expect_no_failures()
+
+
+async def five_at_once(trial: Trial) -> None:
+    """Five workers of posts and three tallies at the same time, frozen in turns."""
+    trial.runs = 5
+    async with trial.load(), _extra_workers(trial, 4) as workers:
+        tallies = [await trial.world.start_tally() for _ in range(2)]
+        for worker in (*workers, tallies[0]):
+            os.kill(worker.pid, SIGSTOP)
+            await asyncio.sleep(trial.either(3, 1))
+            os.kill(worker.pid, SIGCONT)
+        await trial.recover(TAKEOVER_SECONDS)
+        for each in tallies:
+            await each.end()
+    trial.expect_no_failures()
+
+
+@asynccontextmanager
+async def _extra_workers(trial: Trial, count: int) -> AsyncIterator[list[Child]]:
+    workers = [await trial.world.start_worker("posts") for _ in range(count)]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            await worker.end()
+
+
+async def _stop(trial: Trial, pid: int, *, inside: bool) -> None:
+    """Stop a process at a moment when it has a transaction open, or when it has none."""
+    process = psutil.Process(pid)
+    for _ in range(2000):
+        os.kill(pid, SIGSTOP)
+        rows = await trial.world.fetch("posts", _IN_TRANSACTION)
+        open_ports = {row["client_port"] for row in rows}
+        own_ports = {each.laddr.port for each in process.net_connections(kind="tcp")}
+        if bool(open_ports & own_ports) == inside:
+            return
+        os.kill(pid, SIGCONT)
+        await asyncio.sleep(0.01 * trial.random.random())
+    trial.expect(condition=False, problem=f"no moment was found (in a transaction: {inside})")
+
+
+DRILLS: Final = (
+    Drill("SIGSTOP of a relay, in a transaction and idle", "takeover < 10 s", freeze_relay),
+    Drill("five workers and three tallies at once", "positions contiguous", five_at_once),
+)
