@@ -1,6 +1,6 @@
 """Process: auth's relay. It consumes no events."""
 
-import asyncio
+import uvloop
 
 from auth_service.resources import open_resources
 from auth_service.settings import Settings
@@ -18,7 +18,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run the worker as configured by the environment."""
-    asyncio.run(run(Settings()))
+    uvloop.run(run(Settings()))
 
 
 if __name__ == "__main__":

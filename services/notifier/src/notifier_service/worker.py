@@ -5,6 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import uvloop
+
 from common.streams import consumer_loops
 from common.supervision import beat
 from common.worker import run_worker
@@ -46,7 +48,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run the worker as configured by the environment."""
-    asyncio.run(run(Settings()))
+    uvloop.run(run(Settings()))
 
 
 if __name__ == "__main__":

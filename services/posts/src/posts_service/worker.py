@@ -1,6 +1,6 @@
 """Process: posts' relay and its consumers."""
 
-import asyncio
+import uvloop
 
 from common.outbox import relay_loops
 from common.streams import consumer_loops
@@ -28,7 +28,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run the worker as configured by the environment."""
-    asyncio.run(run(Settings()))
+    uvloop.run(run(Settings()))
 
 
 if __name__ == "__main__":
