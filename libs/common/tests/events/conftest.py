@@ -46,7 +46,7 @@ async def _database(admin_url: str, name: str) -> AsyncIterator[Database]:
     await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     await admin.execute(f"CREATE DATABASE {name}")
     await admin.close()
-    url = urlunsplit(urlsplit(admin_url)._replace(path=f"/{name}"))
+    url = _url(admin_url, name)
     async with open_database(DatabaseSettings(database_url=url)) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all, tables=TABLES)
@@ -66,6 +66,19 @@ async def databases(
             await stack.enter_async_context(_database(postgres_server, f"producer_{worker_id}")),
             await stack.enter_async_context(_database(postgres_server, f"consumer_{worker_id}")),
         )
+
+
+@pytest.fixture(scope="session")
+def database_urls(
+    databases: tuple[Database, Database], postgres_server: str, worker_id: str
+) -> tuple[str, str]:
+    """Where the two databases are, for tests that connect in a loop of their own."""
+    producer, consumer = f"producer_{worker_id}", f"consumer_{worker_id}"
+    return _url(postgres_server, producer), _url(postgres_server, consumer)
+
+
+def _url(admin_url: str, database: str) -> str:
+    return urlunsplit(urlsplit(admin_url)._replace(path=f"/{database}"))
 
 
 @pytest.fixture(scope="session")
