@@ -56,6 +56,10 @@ test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draf
 chaos: bootstrap ## Break everything under load and check the ledger; choose with ARGS="redis"
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: bench-events
+bench-events: bootstrap ## Measure events beside the bare limit, FastStream and Celery
+	@$(BIN)/python -m bench.events $(ARGS)
+
 .PHONY: check
 check: bootstrap ## Check formats, types, layers, migrations, documents and manifests
 	@scripts/check

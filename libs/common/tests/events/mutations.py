@@ -89,10 +89,6 @@ def take_a_newer_epoch_from_the_stream(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(consumer, "_following", following)
 
 
-def trust_a_silent_stream(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(consumer, "HEAD_POLL_SECONDS", float("inf"))
-
-
 def record_no_ghosts(patch: pytest.MonkeyPatch) -> None:
     def ghosts(self: Any, cursor: Place, resume_at: int) -> Lost | None:
         return None
@@ -183,7 +179,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     open_epochs_without_a_start,
     take_what_comes,
     take_a_newer_epoch_from_the_stream,
-    trust_a_silent_stream,
     record_no_ghosts,
     apply_without_the_lock,
     apply_without_comparing_the_cursor,

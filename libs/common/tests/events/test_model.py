@@ -59,7 +59,7 @@ def test_whatever_happens_every_event_takes_effect_once_and_in_order(world: Worl
     search(world)
 
 
-def search(world: World) -> None:
+def search(world: World, examples: int = SEARCH.max_examples) -> None:
     """Let Hypothesis look for a sequence of operations that breaks the promise."""
     factory = cast("type[RuleBasedStateMachine]", partial(Machine, world))
-    run_state_machine_as_test(factory, settings=SEARCH)
+    run_state_machine_as_test(factory, settings=settings(SEARCH, max_examples=examples))
