@@ -1,6 +1,11 @@
 """A person gets from registration to a read post, through the real gateway."""
 
-from tests.e2e.platform import Platform
+import time
+
+from devstack.tour import StepFailed
+from tests.e2e.platform import PROMISED, Platform
+
+CALM_SECONDS = 60
 
 PROCESSES = {
     "postgres", "valkey", "mailbox", "traefik",
@@ -10,9 +15,18 @@ PROCESSES = {
 }  # fmt: skip
 
 
-def test_the_tour_is_complete(platform: Platform) -> None:
-    with platform.tour() as tour:
-        tour.run()
+def test_the_tour_is_complete_in_its_promised_times(platform: Platform) -> None:
+    deadline = time.monotonic() + CALM_SECONDS
+    while True:
+        try:
+            with platform.tour(PROMISED) as tour:
+                tour.run()
+        except StepFailed:
+            # Some other test may just have broken the stack that all share.
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def test_the_state_file_lists_every_process(platform: Platform) -> None:
