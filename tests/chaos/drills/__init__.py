@@ -3,10 +3,14 @@
 from typing import Final
 
 from tests.chaos.drills import (
+    commits_late,
+    everything_killed,
     postgres_stopped,
     producer_restored,
     redis_away,
+    redis_stuck,
     redis_wiped,
+    sessions_ended,
     streams_damaged,
     workers_frozen,
     workers_killed,
@@ -20,5 +24,9 @@ _MODULES: Final = (
     producer_restored,
     workers_frozen,
     streams_damaged,
+    redis_stuck,
+    sessions_ended,
+    commits_late,
+    everything_killed,
 )
 FAMILIES: Final = {module.__name__.rpartition(".")[2]: module.DRILLS for module in _MODULES}

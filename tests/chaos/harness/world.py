@@ -126,12 +126,12 @@ class World:
         records = {each["name"]: each for each in self.stack.board()["processes"]}
         return int(records[part]["pid"] or 0)
 
-    async def pid_when_ready(self, part: str) -> int:
-        """The process of a part once it is ready."""
+    async def pid_when_ready(self, part: str, *, after: int = 0) -> int:
+        """The process of a part once it is ready, and is not the one of `after`."""
 
         async def ready() -> bool:
             records = {each["name"]: each for each in self.stack.board()["processes"]}
-            return bool(records[part]["state"] == "ready")
+            return bool(records[part]["state"] == "ready" and records[part]["pid"] != after)
 
         await until(ready, seconds=60, what=f"{part} is ready")
         return self.pid(part)
