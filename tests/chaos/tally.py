@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from common.contracts import EVENTS, PostPublished
+from common.contracts import EVENTS, PostDeleted, PostPublished
 from common.db.base import NAMING, TYPES
 from common.db.engine import asyncpg_url
 from common.place import Place
@@ -55,12 +55,15 @@ class Effect(Base):
 
 
 class CopiedPost(Base):
-    """A copy, rebuilt from the snapshot when the log no longer reaches back far enough."""
+    """A copy, rebuilt from the snapshot when the log no longer reaches back far enough.
+
+    Without a title it is the tombstone of a deleted post.
+    """
 
     __tablename__ = "copied_posts"
 
     post_id: Mapped[UUID] = mapped_column(primary_key=True)
-    title: Mapped[str]
+    title: Mapped[str | None]
     epoch: Mapped[int] = mapped_column(BigInteger)
     position: Mapped[int] = mapped_column(BigInteger)
 
@@ -90,6 +93,8 @@ async def count(tx: Tx, event: Received[Any]) -> None:
     """Write down that the event took effect."""
     if isinstance(event.data, PostPublished):
         await copy(tx, event)
+    elif isinstance(event.data, PostDeleted):
+        await _keep(tx, event.data.post_id, None, event.place)
     effect = Effect(
         event_id=event.id,
         producer=event.data.wire_name.partition(".")[0],
@@ -105,11 +110,12 @@ async def copy(tx: Tx, event: Received[PostPublished]) -> None:
     """Copy a post, unless something newer is known of it."""
     if POISON in event.data.title and await tx.session.scalar(select(func.count(Fix.id))) == 0:
         raise Poisoned(event.data.title)
+    await _keep(tx, event.data.post_id, event.data.title, event.place)
+
+
+async def _keep(tx: Tx, post_id: UUID, title: str | None, place: Place) -> None:
     new = insert(CopiedPost).values(
-        post_id=event.data.post_id,
-        title=event.data.title,
-        epoch=event.place.epoch,
-        position=event.place.position,
+        post_id=post_id, title=title, epoch=place.epoch, position=place.position
     )
     told = new.excluded
     newer = new.on_conflict_do_update(

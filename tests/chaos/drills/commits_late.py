@@ -10,7 +10,7 @@ from tests.chaos.harness.trial import Drill, Trial, now
 OTHERS_SECONDS: Final = 1.0
 _LATE: Final = """
     INSERT INTO outbox (event_id, type, key, payload, headers)
-    VALUES ($1, 'posts.post_deleted.v1', $2,
+    VALUES ($1, 'posts.post_deleted.v1', $2::text,
             jsonb_build_object('post_id', $2::text, 'author_id', $2::text), '{}')
 """
 

@@ -10,15 +10,11 @@ from contextlib import asynccontextmanager
 from signal import SIGCONT, SIGSTOP
 from typing import Final
 
-import psutil
-
+from tests.chaos.harness.moments import in_transaction, outside_transactions, stop_at
 from tests.chaos.harness.servers import Child
 from tests.chaos.harness.trial import Drill, Trial
 
 TAKEOVER_SECONDS: Final = 10.0
-_IN_TRANSACTION: Final = """
-    SELECT client_port FROM pg_stat_activity WHERE usename = 'posts' AND xact_start IS NOT NULL
-"""
 
 
 async def freeze_relay(trial: Trial) -> None:
@@ -27,7 +23,8 @@ async def freeze_relay(trial: Trial) -> None:
     async with trial.load(), _extra_workers(trial, 1):
         for inside in (True, False):
             pid = await trial.world.pid_when_ready("posts-worker")
-            await _stop(trial, pid, inside=inside)
+            moment = in_transaction if inside else outside_transactions
+            await stop_at(trial, pid, moment(trial, "posts", pid), moment.__name__)
             try:
                 await trial.recover(TAKEOVER_SECONDS, f"takeover (in a transaction: {inside})")
                 await asyncio.sleep(trial.either(60, 10))
@@ -60,21 +57,6 @@ async def _extra_workers(trial: Trial, count: int) -> AsyncIterator[list[Child]]
     finally:
         for worker in workers:
             await worker.end()
-
-
-async def _stop(trial: Trial, pid: int, *, inside: bool) -> None:
-    """Stop a process at a moment when it has a transaction open, or when it has none."""
-    process = psutil.Process(pid)
-    for _ in range(2000):
-        os.kill(pid, SIGSTOP)
-        rows = await trial.world.fetch("posts", _IN_TRANSACTION)
-        open_ports = {row["client_port"] for row in rows}
-        own_ports = {each.laddr.port for each in process.net_connections(kind="tcp")}
-        if bool(open_ports & own_ports) == inside:
-            return
-        os.kill(pid, SIGCONT)
-        await asyncio.sleep(0.01 * trial.random.random())
-    trial.expect(condition=False, problem=f"no moment was found (in a transaction: {inside})")
 
 
 DRILLS: Final = (

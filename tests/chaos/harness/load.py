@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from random import Random
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import httpx
 
 from devstack.tour import Person
 from tests.chaos.harness.world import World
+from tests.chaos.tally import POISON
 
 # Longer than any deadline of the services, which is 10 s.
 TIMEOUT_SECONDS: Final = 20.0
@@ -26,11 +28,15 @@ POSTS_PER_SECOND: Final = 100.0
 NAMES_PER_SECOND: Final = 12.0
 FOLLOWS_PER_SECOND: Final = 8.0
 ACCOUNTS_PER_SECOND: Final = 0.5
+DELETIONS_PER_SECOND: Final = 1.0
+# So many poisoned posts are left as they are.
+DELETIONS_BEHIND: Final = 3
 POSTERS: Final = 12
 WARM_UP_SECONDS: Final = 2.0
 _ANSWERED = 200
 _REFUSED = 400
 _FAILED = 500
+PROBLEM: Final = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +67,14 @@ class Attempt:
 
 @dataclass(slots=True)
 class Record:
-    """Everything that was sent: posts and accounts by id, the rest in order of one writer each."""
+    """Everything that was sent: posts and accounts by id, the rest in order of one writer each.
+
+    `poisoned` are the posts whose title says so, with their authors.
+    """
 
     requests: list[Request] = field(default_factory=list)
     posts: dict[str, float] = field(default_factory=dict)
+    poisoned: dict[str, Person] = field(default_factory=dict)
     accounts: set[str] = field(default_factory=set)
     names: dict[str, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
     follows: dict[tuple[str, str], list[Attempt]] = field(default_factory=lambda: defaultdict(list))
@@ -110,8 +120,8 @@ class Pace:
 class Load:
     """Writes until it is told to stop. `poison` is the share of posts whose title says so."""
 
-    def __init__(self, world: World, random: Random, poison: float = 0.0) -> None:
-        self.record = Record()
+    def __init__(self, world: World, random: Random, record: Record, poison: float = 0.0) -> None:
+        self.record = record
         self._world = world
         self._random = random
         self._poison = poison
@@ -150,6 +160,7 @@ class Load:
             *(self._repeat(naming, partial(self._rename, person)) for person in people),
             *(self._repeat(following, partial(self._toggle, *pair)) for pair in pairs),
             self._repeat(joining, self._register),
+            self._repeat(Pace(DELETIONS_PER_SECOND), self._delete_poisoned),
         ]
 
     async def _repeat(self, pace: Pace, write: Callable[[], Awaitable[None]]) -> None:
@@ -158,12 +169,22 @@ class Load:
             await write()
 
     async def _publish(self) -> None:
-        word = "poison" if self._random.random() < self._poison else "post"
+        word = POISON if self._random.random() < self._poison else "post"
         body = {"title": f"A {word} {self._unique()}", "body": "x", "tags": []}
         author = self._random.choice(self._world.people)
         answer = await self._send("POST", "/api/v1/posts", author, body | {"status": "published"})
         if answer is not None:
-            self.record.posts[answer.json()["id"]] = time.time()
+            post = answer.json()["id"]
+            self.record.posts[post] = time.time()
+            if word == POISON:
+                self.record.poisoned[post] = author
+
+    async def _delete_poisoned(self) -> None:
+        """Delete a post whose publication failed somewhere: a second event of the same key."""
+        left = [post for post in self.record.poisoned if post in self.record.posts]
+        if len(left) > DELETIONS_BEHIND:
+            del self.record.posts[left[0]]
+            await self._send("DELETE", f"/api/v1/posts/{left[0]}", self.record.poisoned[left[0]])
 
     async def _rename(self, person: Person) -> None:
         attempt = Attempt(self._unique(), acknowledged=False)
@@ -193,7 +214,7 @@ class Load:
         answer: httpx.Response | None = None
         with suppress(httpx.HTTPError):  # No answer is an outcome, too.
             answer = await self._client.request(method, path, json=body, headers=headers)
-        status = answer.status_code if answer is not None else 0
+        status = answer.status_code if answer is not None and not _is_lost(answer) else 0
         now = time.time()
         kind = f"{method} {path.split('/')[3]}"
         self.record.requests.append(request := Request(kind, now, now - began, status))
@@ -201,3 +222,8 @@ class Load:
 
     def _unique(self) -> str:
         return f"{self._run}-{next(self._numbers)}"
+
+
+def _is_lost(answer: httpx.Response) -> bool:
+    """Whether a gateway that has just started, and knows no routes yet, says that there is none."""
+    return answer.status_code == HTTPStatus.NOT_FOUND and answer.headers["content-type"] != PROBLEM

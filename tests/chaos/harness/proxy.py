@@ -132,13 +132,15 @@ class Proxy:
             if not self._silent:
                 link.open.set()
             self._links.add(link)
-            await asyncio.wait(
-                [
-                    asyncio.create_task(self._pump(link, reader, upstream[1])),
-                    asyncio.create_task(self._pump(link, upstream[0], writer)),
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            pumps = [
+                asyncio.create_task(self._pump(link, reader, upstream[1])),
+                asyncio.create_task(self._pump(link, upstream[0], writer)),
+            ]
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
             self._links.discard(link)
             _end(upstream[1], linger=True)
         _end(writer, linger=True)

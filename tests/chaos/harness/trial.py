@@ -24,7 +24,10 @@ PATIENCE_SECONDS: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table; `problems` says why a row is not met."""
+    """A line of the table; `problems` says why a row is not met.
+
+    `unbalanced` are those of the ledger: they hold however slow the machine was.
+    """
 
     drill: str
     runs: int
@@ -38,6 +41,7 @@ class Row:
     met: bool
     writes_per_second: float = 0.0
     problems: list[str] = field(default_factory=list)
+    unbalanced: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """The row as JSON has it."""
@@ -68,8 +72,8 @@ class Trial:
 
     @asynccontextmanager
     async def load(self, poison: float = 0.0) -> AsyncIterator[Record]:
-        """Write at the gateway during the block; its record is the trial's."""
-        async with Load(self.world, self.random, poison).running() as self.record:
+        """Write at the gateway during the block; its record is the trial's, over several blocks."""
+        async with Load(self.world, self.random, self.record, poison).running():
             yield self.record
 
     async def recover(self, within: float, what: str = "all caught up") -> float:
@@ -151,7 +155,7 @@ class Drill:
             await _come_to_rest(world)
             findings = await Ledger(world, trial.record, trial.allowed).check()
         except Exception as error:  # noqa: BLE001 - the row tells of it, and the others still run
-            trial.problems.append(f"{type(error).__name__}: {_told(error)}")
+            findings.problems.append(f"{type(error).__name__}: {_told(error)}")
         record = trial.record
         trial.expect(not record.refusals(), f"refused: {record.refusals()[:3]}")
         problems = trial.problems + findings.problems
@@ -169,6 +173,7 @@ class Drill:
             met=not problems and findings.lost == findings.doubled == 0,
             writes_per_second=round(record.rate, 1),
             problems=problems,
+            unbalanced=findings.problems,
         )
 
 

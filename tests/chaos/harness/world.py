@@ -16,9 +16,13 @@ from signal import SIGTERM
 from typing import Any, Final
 
 import asyncpg
+import httpx
+from pydantic import SecretStr
 
+from common.db import Database, open_database
 from common.db.provision import ServiceRole, provision
 from common.place import Place
+from common.settings import DatabaseSettings
 from devstack.catalog import find_root, load_catalog
 from devstack.control import Stack, running_stack
 from devstack.credentials import keep_credentials
@@ -154,6 +158,20 @@ class World:
         }
         return await self._start_child("tests.chaos.tally", environment, port)
 
+    @asynccontextmanager
+    async def database(self, service: str) -> AsyncIterator[Database]:
+        """The schema of a service, or the tally's, for the code of `common`; as superuser."""
+        server = self.posts if service == "posts" else self.main
+        url = server.url(tally.NAME if service == tally.NAME else DATABASE)
+        settings = DatabaseSettings(database_url=SecretStr(f"{url}?search_path={service}"))
+        async with open_database(settings) as database:
+            yield database
+
+    def mails(self) -> int:
+        """How many mails the mailbox received."""
+        answer = httpx.get(f"{self.mailbox_url}/api/v1/messages?limit=1", trust_env=False)
+        return int(answer.raise_for_status().json()["total"])
+
     async def head(self, producer: str) -> Place | None:
         """The place of what a producer committed last; None while a new epoch is not open yet."""
         row = (await self.fetch(producer, _HEAD))[0]
@@ -166,12 +184,12 @@ class World:
         cursors = {row["producer"]: Place(row["epoch"], row["position"]) for row in rows}
         return {name: cursors.get(name, Place(0, 0)) for name in CONSUMES[consumer]}
 
-    async def caught_up(self, *, seconds: float, only: str | None = None) -> float:
+    async def caught_up(self, *, seconds: float, but: str | None = None) -> float:
         """Wait until every consumer has what is committed by now; return how long that took.
 
         Args:
             seconds: How long to wait at most.
-            only: The one producer that matters.
+            but: The one consumer that does not matter.
 
         Raises:
             TimeoutError: Somebody is still behind.
@@ -179,11 +197,11 @@ class World:
         clock = asyncio.get_running_loop().time
         began = clock()
         heads: dict[str, Place] = {}
-        for producer in PRODUCERS if only is None else (only,):
+        for producer in PRODUCERS:
             heads[producer] = await self._known_head(producer, seconds)
 
         async def nobody_is_behind() -> bool:
-            late = await self._somebody_behind(heads)
+            late = await self._somebody_behind(heads, but)
             self.last_behind = late or self.last_behind
             return not late
 
@@ -202,8 +220,8 @@ class World:
         assert head is not None
         return head
 
-    async def _somebody_behind(self, heads: Mapping[str, Place]) -> str:
-        for consumer in CONSUMES:
+    async def _somebody_behind(self, heads: Mapping[str, Place], but: str | None) -> str:
+        for consumer in (each for each in CONSUMES if each != but):
             for producer, cursor in (await self.cursors(consumer)).items():
                 head = heads.get(producer)
                 if head and cursor < head:
