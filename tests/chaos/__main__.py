@@ -3,7 +3,6 @@
 CHAOS_SEED repeats a run, CHAOS_QUICK=1 shortens the faults. Exit 1: something was not met.
 """
 
-import asyncio
 import os
 import random
 import sys
@@ -14,8 +13,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from devstack.catalog import find_root
-from tests.chaos.drills import FAMILIES
+from tests.chaos.drills import GROUPS, family
 from tests.chaos.harness.report import Report
 from tests.chaos.harness.trial import Drill, Row
 from tests.chaos.harness.world import open_world
@@ -33,20 +34,25 @@ class Options:
         quick = "CHAOS_QUICK=1 " if self.quick else ""
         return f"CHAOS_SEED={self.seed} {quick}make chaos"
 
-    def chosen(self) -> dict[str, list[Drill]]:
-        """The drills of this run, by family."""
-        chosen = {
-            family: [drill for drill in drills if self._wants(f"{family} {drill.name}")]
-            for family, drills in FAMILIES.items()
-        }
-        return {family: drills for family, drills in chosen.items() if drills}
+    def chosen(self) -> list[list[Drill]]:
+        """The drills of this run, by the world that they share."""
+        groups = [
+            [
+                drill
+                for module in group
+                for drill in module.DRILLS
+                if self._wants(f"{family(module)} {drill.name}")
+            ]
+            for group in GROUPS
+        ]
+        return [group for group in groups if group]
 
     def _wants(self, name: str) -> bool:
         return not self.words or any(word.lower() in name.lower() for word in self.words)
 
 
-async def run_family(drills: Sequence[Drill], options: Options) -> list[Row]:
-    """Run the drills of a family in one world; one that was not met leaves it for a new one."""
+async def run_group(drills: Sequence[Drill], options: Options) -> list[Row]:
+    """Run drills in one world; one that was not met leaves it for a new one."""
     rows: list[Row] = []
     async with AsyncExitStack() as worlds:
         world = None
@@ -69,8 +75,8 @@ def main() -> int:
     options = Options(sys.argv[1:], seed, bool(os.environ.get("CHAOS_QUICK")))
     rows: list[Row] = []
     began = time.monotonic()
-    for drills in options.chosen().values():
-        rows += asyncio.run(run_family(drills, options))
+    for drills in options.chosen():
+        rows += uvloop.run(run_group(drills, options))
     report = Report(rows, options.command, (time.monotonic() - began) / 60)
     print(f"\n{report.table()}\n\nrepeat with: {options.command}")  # noqa: T201 - the result
     if not options.words:

@@ -1,4 +1,7 @@
-"""The drills, one file for each family of faults."""
+"""The drills, one file for each family of faults.
+
+The families of a group share a world, while all is met in it: a new one takes a quarter minute.
+"""
 
 from typing import Final
 
@@ -19,20 +22,17 @@ from tests.chaos.drills import (
     workers_killed,
 )
 
-_MODULES: Final = (
-    redis_wiped,
-    retention_passed,
-    redis_away,
-    workers_killed,
-    postgres_stopped,
-    producer_restored,
-    workers_frozen,
-    streams_damaged,
-    streams_scrambled,
-    redis_stuck,
-    sessions_ended,
-    commits_late,
-    events_poisoned,
-    everything_killed,
+# A family that leaves gaps behind, ghosts or skipped ranges, comes last.
+GROUPS: Final = (
+    (redis_wiped, redis_away, redis_stuck, streams_damaged, streams_scrambled),
+    (workers_killed, workers_frozen, events_poisoned, sessions_ended, postgres_stopped),
+    (everything_killed, commits_late, producer_restored, retention_passed),
 )
-FAMILIES: Final = {module.__name__.rpartition(".")[2]: module.DRILLS for module in _MODULES}
+
+
+def family(module: object) -> str:
+    """Return the name of a family."""
+    return str(getattr(module, "__name__", "")).rpartition(".")[2]
+
+
+FAMILIES: Final = {family(module): module.DRILLS for group in GROUPS for module in group}

@@ -55,7 +55,7 @@ async def _stick(trial: Trial, fault: Fault) -> None:
     async with trial.load() as record:
         async with fault(trial):
             began = now()
-            await asyncio.sleep(trial.either(20, 8))
+            await asyncio.sleep(trial.either(12, 8))
             # The loops must not hang: what was committed early in the fault is everywhere by now.
             since, until = began + BY_HTTP_SECONDS, now() - BY_HTTP_SECONDS
             delay = await trial.delay(0.99, since=since, until=until)

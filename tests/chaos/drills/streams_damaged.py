@@ -57,7 +57,7 @@ async def rewind(trial: Trial) -> None:
 
 def _damaging(damage: Callable[[Trial], Awaitable[None]]) -> Callable[[Trial], Awaitable[None]]:
     async def run(trial: Trial) -> None:
-        trial.runs = int(trial.either(5, 2)) if damage is not rewind else 2
+        trial.runs = int(trial.either(5, 2)) if damage is not rewind else 1
         async with trial.load():
             for _ in range(trial.runs):
                 await damage(trial)

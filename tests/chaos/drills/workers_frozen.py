@@ -18,19 +18,19 @@ TAKEOVER_SECONDS: Final = 10.0
 
 
 async def freeze_relay(trial: Trial) -> None:
-    """Stop a relay of posts inside a transaction, then one that is idle; another takes over."""
+    """Stop a relay of posts inside a transaction and one that is idle; a third takes over."""
     trial.runs = 2
-    async with trial.load(), _extra_workers(trial, 1):
-        for inside in (True, False):
-            pid = await trial.world.pid_when_ready("posts-worker")
-            moment = in_transaction if inside else outside_transactions
-            await stop_at(trial, pid, moment(trial, "posts", pid), moment.__name__)
-            try:
-                await trial.recover(TAKEOVER_SECONDS, f"takeover (in a transaction: {inside})")
-                await asyncio.sleep(trial.either(60, 10))
-            finally:
+    async with trial.load(), _extra_workers(trial, 2) as (idle, _):
+        busy = await trial.world.pid_when_ready("posts-worker")
+        await stop_at(trial, idle.pid, outside_transactions(trial, "posts", idle.pid), "idle")
+        await stop_at(trial, busy, in_transaction(trial, "posts", busy), "in a transaction")
+        try:
+            await trial.recover(TAKEOVER_SECONDS, "takeover")
+            await asyncio.sleep(trial.either(60, 10))
+        finally:
+            for pid in (busy, idle.pid):
                 os.kill(pid, SIGCONT)
-            await trial.recover(TAKEOVER_SECONDS, "after going on")
+        await trial.recover(TAKEOVER_SECONDS, "after going on")
     trial.expect_no_failures()
 
 
@@ -41,7 +41,7 @@ async def five_at_once(trial: Trial) -> None:
         tallies = [await trial.world.start_tally() for _ in range(2)]
         for worker in (*workers, tallies[0]):
             os.kill(worker.pid, SIGSTOP)
-            await asyncio.sleep(trial.either(3, 1))
+            await asyncio.sleep(trial.either(2, 1))
             os.kill(worker.pid, SIGCONT)
         await trial.recover(TAKEOVER_SECONDS)
         for each in tallies:

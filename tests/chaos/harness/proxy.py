@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import uvloop
+
 from devstack.processes import LOOPBACK, free_port
 
 _CHUNK_BYTES = 65_536
@@ -32,7 +34,7 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self.port = free_port()
         self._target = target
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
         self._server: asyncio.Server | None = None
         self._links: set[_Link] = set()
