@@ -3,9 +3,9 @@
 Nothing here reads the environment at import: a process module builds Settings and passes it down.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # OWASP REST security cheat sheet; an API answers data, which no page may frame or run.
@@ -18,6 +18,14 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
     "Cache-Control": "no-store",
 }
+
+
+def _endpoint(value: str | None) -> str | None:
+    """Return a URL without its last slash; what is set but empty is not set."""
+    if value and not value.startswith(("http://", "https://")):
+        message = "must be a URL like `http://collector:4318`"
+        raise ValueError(message)
+    return value.rstrip("/") if value else None
 
 
 class Peer(BaseModel):
@@ -33,6 +41,18 @@ class LogSettings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="Shape of the log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
+    )
+
+
+class TraceSettings(BaseSettings):
+    otlp_endpoint: Annotated[str | None, AfterValidator(_endpoint)] = Field(
+        None, description="URL of an OTLP/HTTP receiver of traces; without one none are made."
+    )
+    trace_sample_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces that are recorded; alike in every service.",
     )
 
 
@@ -75,7 +95,9 @@ class TokenSettings(BaseSettings):
     peers: dict[str, Peer] = Field(description="Every service of the platform, itself included.")
 
 
-class ServiceSettings(LogSettings, HttpSettings, DatabaseSettings, StreamSettings, TokenSettings):
+class ServiceSettings(
+    LogSettings, TraceSettings, HttpSettings, DatabaseSettings, StreamSettings, TokenSettings
+):
     """What every service needs. A service adds its own fields and the prefix of its variables."""
 
     # A process that cannot start says why in its log, which must not show the other settings.

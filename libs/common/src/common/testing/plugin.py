@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from common.settings import ServiceSettings
 from common.testing.apps import client_of, running, settings_values
 from common.testing.keys import mint_internal_token, mint_user_token
+from common.testing.otlp import Receiver
 from devstack.catalog import load_catalog
 from devstack.fixtures import Databases, ServiceDatabase, ValkeyDatabase
 
@@ -37,6 +38,13 @@ def quiet_logs() -> Iterator[None]:
     structlog.configure(processors=[structlog.processors.add_log_level, renderer])
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of spans that has heard nothing yet."""
+    with Receiver() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
