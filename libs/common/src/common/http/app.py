@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
@@ -21,10 +22,18 @@ from common.jwks import refresh_keys
 from common.platform import HasPlatform, Platform
 from common.settings import HttpSettings, ServiceSettings
 from common.supervision import supervised
+from common.telemetry import open_telemetry
 
 _EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
 # Longer than the gateway keeps idle connections (90 s), so that it is the one to close them.
 KEEP_ALIVE_SECONDS = 120
+# FastAPI's own spans would tell queries, in which mailed tokens come, and begin outside of ours.
+_OWN_TELEMETRY: TelemetryConfig = {
+    "auto_configure": False,
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+}
 
 
 def build_app[S: ServiceSettings, R: HasPlatform](
@@ -47,7 +56,10 @@ def build_app[S: ServiceSettings, R: HasPlatform](
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources:
+        async with (
+            open_telemetry(settings, service, "app"),
+            open_resources(settings) as resources,
+        ):
             app.state.resources = resources
             loops = {work.__name__: partial(work, resources) for work in background}
             async with supervised(loops | _platform_loops(resources.platform)):
@@ -61,6 +73,7 @@ def build_app[S: ServiceSettings, R: HasPlatform](
         lifespan=lifespan,
         middleware=_middleware(settings),
         generate_unique_id_function=_function_name,
+        telemetry=_OWN_TELEMETRY,
     )
     app.state.service = service
     problem.install(app)

@@ -18,7 +18,7 @@ from purgatory.domain.model import OpenedState
 from common.deadline import remaining_seconds
 from common.errors import Unavailable
 from common.tokens import InternalTokens
-from common.trace import current_headers
+from common.trace import Span, SpanKind, current_headers, span
 
 DEADLINE = "X-Request-Deadline"
 TIMEOUT_SECONDS = 3.0
@@ -159,17 +159,36 @@ class PeerClient:
         seconds = timeout_seconds if left is None else min(timeout_seconds, left)
         if seconds <= 0:
             raise PeerUnavailable(peer=self.peer)
-        request.headers.update(current_headers())
         request.headers["Authorization"] = f"Bearer {self._tokens.issue(self.peer)}"
         request.headers[DEADLINE] = str(int(seconds * 1000))
-        try:
-            async with asyncio.timeout(seconds):
-                response = await self._client.send(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolError) as error:
-            raise _Passing(peer=self.peer) from error
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise PeerUnavailable(peer=self.peer) from error
-        return self._parsed(response)
+        with span(f"{request.method} {self.peer}", SpanKind.CLIENT) as attempt:
+            request.headers.update(current_headers())
+            try:
+                async with asyncio.timeout(seconds):
+                    response = await self._client.send(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolError) as error:
+                raise _Passing(peer=self.peer) from error
+            except (httpx.HTTPError, TimeoutError) as error:
+                raise PeerUnavailable(peer=self.peer) from error
+            finally:
+                self._describe(attempt, request)
+            if attempt.is_recording():
+                attempt.set_attribute("http.response.status_code", response.status_code)
+            return self._parsed(response)
+
+    def _describe(self, attempt: Span, request: httpx.Request) -> None:
+        if not attempt.is_recording():
+            return
+        url = request.url
+        attempt.set_attributes(
+            {
+                "http.request.method": request.method,
+                "server.address": url.host,
+                "server.port": url.port or 80,
+                "service.peer.name": self.peer,
+                "url.full": str(url.copy_with(query=None)),
+            }
+        )
 
     def _parsed(self, response: httpx.Response) -> Any:
         status = response.status_code

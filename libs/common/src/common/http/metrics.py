@@ -24,9 +24,14 @@ def route_template(scope: Scope) -> str:
     return path or "unmatched"
 
 
+def method_label(scope: Scope) -> str:
+    """Return the method of a request, or a constant for what is none."""
+    return scope["method"] if scope["method"] in _METHODS else "OTHER"
+
+
 def observe(scope: Scope, status: int, seconds: float) -> None:
     """Count one answered request."""
-    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    method = method_label(scope)
     route = route_template(scope)
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)

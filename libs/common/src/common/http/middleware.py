@@ -6,6 +6,8 @@ Pure ASGI. No header of a client says who it is: identity comes from verified to
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers
@@ -13,13 +15,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.deadline import within
 from common.http.client import DEADLINE
-from common.http.metrics import observe, route_template
+from common.http.metrics import method_label, observe, route_template
 from common.http.problem import problem_response, unexpected_response
-from common.trace import REQUEST_ID, TRACEPARENT, bind, request_id
+from common.trace import (
+    REQUEST_ID,
+    TRACEPARENT,
+    Span,
+    SpanKind,
+    bind,
+    current_span,
+    fail,
+    request_id,
+    span,
+)
 
 log = structlog.get_logger()
 
-# Probes and scrapes come every few seconds; their lines would bury the others.
+# Probes and scrapes come every few seconds; their lines and spans would bury the others.
 _UNLOGGED = ("/healthz", "/readyz", "/metrics")
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _INTERNAL = "/internal/"
@@ -83,13 +95,15 @@ class RequestContext:
         headers = Headers(scope=scope)
         started = time.perf_counter()
         incoming = {name: headers.get(name, "") for name in (REQUEST_ID, TRACEPARENT)}
-        with bind(incoming), within(seconds := self._seconds(scope, headers)):
+        seconds = self._seconds(scope, headers)
+        with _request_span(scope, incoming) as recorded, within(seconds):
             timer = asyncio.timeout(seconds)
             answer = _Answer(send, self._headers, timer)
             try:
                 await self._answer(scope, receive, answer, timer)
             finally:
                 _account(scope, answer.status, time.perf_counter() - started)
+                _describe(recorded, scope, answer.status)
 
     async def _answer(
         self, scope: Scope, receive: Receive, answer: _Answer, timer: asyncio.Timeout
@@ -102,6 +116,7 @@ class RequestContext:
                 # Half an answer is out; only closing the connection tells the client.
                 raise
             answer.no_deadline()
+            current_span().record_exception(error)
             if timer.expired() and isinstance(error, TimeoutError):
                 response = problem_response(
                     503, code="common.deadline_exceeded", detail="This took too long."
@@ -130,3 +145,29 @@ def _account(scope: Scope, status: int, seconds: float) -> None:
             status=status,
             milliseconds=round(seconds * 1000, 2),
         )
+
+
+def _request_span(scope: Scope, incoming: Mapping[str, str]) -> AbstractContextManager[Span]:
+    if scope["path"] in _UNLOGGED:
+        return bind(incoming)
+    # Its route is known when it has been answered.
+    return span(method_label(scope), SpanKind.SERVER, incoming)
+
+
+def _describe(recorded: Span, scope: Scope, status: int) -> None:
+    """Say what was asked for. The query stays out: mailed tokens come in it."""
+    if not recorded.is_recording():
+        return
+    method, route = method_label(scope), route_template(scope)
+    recorded.update_name(f"{method} {route}")
+    recorded.set_attributes(
+        {
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "http.route": route,
+            "url.path": scope["path"],
+            "url.scheme": scope["scheme"],
+        }
+    )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        fail(recorded, f"answered {status}")
