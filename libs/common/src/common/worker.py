@@ -11,6 +11,7 @@ from common.logs import configure
 from common.platform import Platform
 from common.settings import ServiceSettings
 from common.supervision import supervised
+from common.telemetry import open_telemetry
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ async def run_worker(
     """
     configure(settings, service)
     stop = _stop_signal()
-    async with supervised(loops) as pulses:
+    async with open_telemetry(settings, service, "worker"), supervised(loops) as pulses:
 
         def stalled() -> list[str]:
             return [pulse.name for pulse in pulses if pulse.stalled()]

@@ -22,7 +22,7 @@ from common.clock import utc_now
 from common.contracts import Envelope, Event
 from common.contracts.names import parse_wire_name
 from common.errors import Invalid
-from common.place import Place
+from common.place import Place, stream_key
 from common.streams.failures import is_transient
 from common.streams.parking import Parking
 from common.streams.tables import LostRange, StreamCursor
@@ -134,12 +134,12 @@ class Effects[T: HasSession]:
         """Try the parked event that is due first; tell whether there was one."""
         now, event, attempts = utc_now(), None, 0
         try:
-            async with self._transaction() as tx:
+            async with trace.Attempt() as attempt, self._transaction() as tx:
                 row = await self._parking.due(tx.session, now=now)
                 if row is None:
                     return False
                 event, attempts = Envelope.model_validate(row.envelope), row.attempts
-                await self._handle(tx, event)
+                await self._handle(tx, event, attempt)
                 await self._parking.drop(tx.session, event)
         except Exception as error:
             if event is None or is_transient(error):
@@ -157,7 +157,7 @@ class Effects[T: HasSession]:
         self, cursor: Place, events: Sequence[Envelope], lost: Lost | None
     ) -> Place | None:
         last = Place(events[-1].epoch, events[-1].position)
-        async with self._transaction() as tx:
+        async with trace.Attempt() as attempt, self._transaction() as tx:
             if await self._lock_cursor(tx.session) != cursor:
                 return None
             parked = await self._parking.keys(tx.session)
@@ -165,7 +165,7 @@ class Effects[T: HasSession]:
                 if event.key in parked:
                     await self._parking.park(tx.session, event, error=None, now=utc_now())
                 else:
-                    await self._handle(tx, event)
+                    await self._handle(tx, event, attempt)
             await self._move_cursor(tx.session, last, lost)
         applied_total.labels(self._producer).inc(len(events))
         cursor_position.labels(self._producer).set(last.position)
@@ -198,14 +198,17 @@ class Effects[T: HasSession]:
         )
         return place
 
-    async def _handle(self, tx: T, event: Envelope) -> None:
+    async def _handle(self, tx: T, event: Envelope, attempt: trace.Attempt) -> None:
         if event.type not in self._handlers:
             self._pass_over(event)
             return
         contract, handle = self._handlers[event.type]
-        data = contract.model_validate(event.payload)
         place = Place(event.epoch, event.position)
-        with trace.bind(event.headers):
+        kind = trace.SpanKind.CONSUMER
+        with trace.span(f"process {event.type}", kind, event.headers, attempt=attempt) as span:
+            if span.is_recording():
+                span.set_attributes(_attributes(self._producer, event))
+            data = contract.model_validate(event.payload)
             await handle(tx, Received(event.id, place, event.occurred_at, data))
         # Not flushed: what handlers add to the session is written together, which is far cheaper.
         # Where that fails, the batch is repeated one by one, and then it is known whose it was.
@@ -243,6 +246,19 @@ class Effects[T: HasSession]:
         return select(StreamCursor.epoch, StreamCursor.position).where(
             StreamCursor.producer == self._producer
         )
+
+
+def _attributes(producer: str, event: Envelope) -> dict[str, str]:
+    return {
+        "messaging.system": "colonnade",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": stream_key(producer),
+        "messaging.message.id": str(event.id),
+        "colonnade.event.type": event.type,
+        "colonnade.event.key": event.key,
+        "colonnade.event.place": str(Place(event.epoch, event.position)),
+    }
 
 
 def _kind(wire_name: str) -> tuple[str, str] | None:
