@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import structlog
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
 
 from common import logs, trace
 from common.errors import Unavailable
+from common.telemetry import open_telemetry
 from notifier_service.clients.queue import QUEUES, TICK, make_celery
 from notifier_service.resources import Resources, open_resources
 from notifier_service.settings import Settings
@@ -30,6 +31,8 @@ SOFT_SHUTDOWN_SECONDS: Final = 20.0
 
 log = structlog.get_logger()
 
+type Work = Callable[[Resources], Awaitable[None]]
+
 
 class Child:
     """One process of Celery's pool: a single event loop, and resources that live in it."""
@@ -43,8 +46,7 @@ class Child:
     def open(self, **_: Any) -> None:
         """Open what tasks need; Celery calls it when a process of the pool starts."""
         self._runner = asyncio.Runner()
-        opening = self._opened.enter_async_context(open_resources(self._settings))
-        self._resources = self._runner.run(opening)
+        self._resources = self._runner.run(self._enter())
 
     def close(self, **_: Any) -> None:
         """Close it again; Celery calls it when the process ends in good order."""
@@ -52,19 +54,38 @@ class Child:
             self._runner.run(self._opened.aclose())
             self._runner.close()
 
-    def run(self, work: Callable[[Resources], Awaitable[None]]) -> None:
+    def run(self, task: Task, work: Work) -> None:
         """Do the work of one task. What is unavailable is left to the next tick."""
         if self._runner is None or self._resources is None:
             raise RuntimeError("The process of the pool was not opened.")
-        self._runner.run(_traced(work, self._resources))
+        self._runner.run(_traced(task, work, self._resources))
+
+    async def _enter(self) -> Resources:
+        telemetry = open_telemetry(self._settings, "notifier", "celery")
+        await self._opened.enter_async_context(telemetry)
+        return await self._opened.enter_async_context(open_resources(self._settings))
 
 
-async def _traced(work: Callable[[Resources], Awaitable[None]], resources: Resources) -> None:
-    with trace.bind({}):
+async def _traced(task: Task, work: Work, resources: Resources) -> None:
+    headers = task.request.headers or {}
+    with trace.span(f"process {task.name}", trace.SpanKind.CONSUMER, headers) as span:
+        if span.is_recording():
+            span.set_attributes(_attributes(task))
         try:
             await work(resources)
         except Unavailable as error:
+            trace.fail(span, error)
             log.warning("task_unavailable", reason=str(error))
+
+
+def _attributes(task: Task) -> dict[str, str]:
+    return {
+        "messaging.system": "celery",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": QUEUES[task.name],
+        "messaging.message.id": str(task.request.id),
+    }
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -90,13 +111,13 @@ def create_celery(settings: Settings) -> Celery:
     worker_process_init.connect(child.open, weak=False)
     worker_process_shutdown.connect(child.close, weak=False)
     for name, work in TASKS.items():
-        app.task(_task(child, work), name=name)
+        app.task(_task(child, work), name=name, bind=True)
     return app
 
 
-def _task(child: Child, work: Callable[[Resources], Awaitable[None]]) -> Callable[[], None]:
-    def run() -> None:
-        child.run(work)
+def _task(child: Child, work: Work) -> Callable[[Task], None]:
+    def run(task: Task) -> None:
+        child.run(task, work)
 
     return run
 

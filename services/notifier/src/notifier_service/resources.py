@@ -29,8 +29,8 @@ class Resources:
         async with self.platform.database.transaction() as session:
             tx = Tx.of(session)
             yield tx
-        if tx.emails.added:
-            self.doorbell.ring()
+        if tx.emails.added is not None:
+            self.doorbell.ring(tx.emails.added)
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[Reads]:

@@ -101,7 +101,7 @@ async def test_many_rings_at_once_are_few_tasks(
     resources: Resources, valkey_database: ValkeyDatabase
 ) -> None:
     for _ in range(100):
-        resources.doorbell.ring()
+        resources.doorbell.ring({})
     await resources.doorbell.rung()
     assert 1 <= rings(valkey_database) <= 2
 
@@ -111,7 +111,7 @@ async def test_a_broker_that_is_away_costs_nothing_but_is_noticed(resources: Res
         update={"broker_url": SecretStr("redis://127.0.0.1:1/1")}
     )
     async with open_doorbell(settings) as doorbell:
-        doorbell.ring()
+        doorbell.ring({})
         await doorbell.rung()
         assert doorbell.unheard
     await hear(resources, known_address())

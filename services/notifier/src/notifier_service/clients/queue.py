@@ -4,7 +4,7 @@ A task carries nothing and may be lost or repeated: what is to be done stands in
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -62,12 +62,16 @@ class Doorbell:
         self._celery = celery
         self._thread = thread
         self._ringing: asyncio.Task[None] | None = None
-        self._again = False
+        self._next: Mapping[str, str] | None = None
         self.unheard = False
 
-    def ring(self) -> None:
-        """Ask for a drain, without waiting; rings during a ring become one more."""
-        self._again = True
+    def ring(self, headers: Mapping[str, str]) -> None:
+        """Ask for a drain, without waiting; rings during a ring become one more.
+
+        Args:
+            headers: The trace in which the task goes on; of rings that become one, the last counts.
+        """
+        self._next = headers
         if self._ringing is None or self._ringing.done():
             self._ringing = asyncio.create_task(self._ring())
 
@@ -78,12 +82,12 @@ class Doorbell:
         await asyncio.get_running_loop().run_in_executor(self._thread, int)
 
     async def _ring(self) -> None:
-        while self._again:
-            self._again = False
+        while (headers := self._next) is not None:
+            self._next = None
             try:
                 async with asyncio.timeout(RING_SECONDS):
                     loop = asyncio.get_running_loop()
-                    await loop.run_in_executor(self._thread, self._send)
+                    await loop.run_in_executor(self._thread, self._send, headers)
             except Exception as error:  # noqa: BLE001 — whatever the broker does, the row waits.
                 self.unheard = True
                 log.warning("doorbell_unheard", reason=type(error).__name__)
@@ -91,8 +95,8 @@ class Doorbell:
                 self.unheard = False
             rings_total.labels("unheard" if self.unheard else "heard").inc()
 
-    def _send(self) -> Any:
-        return self._celery.send_task(DRAIN_EMAILS, retry=False)
+    def _send(self, headers: Mapping[str, str]) -> Any:
+        return self._celery.send_task(DRAIN_EMAILS, headers=dict(headers), retry=False)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Mail to send: each row is added once, claimed by one sender at a time, and closed by it alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,17 +13,17 @@ from notifier_service.models import Email, EmailStatus
 
 
 class Emails:
-    """`added` tells whether this transaction has made work for the senders."""
+    """`added` is the trace of the last mail that this transaction has made for the senders."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self.added = False
+        self.added: Mapping[str, str] | None = None
 
     async def add(self, **values: Any) -> None:
         """Add a mail, unless it was added before."""
         new = insert(Email).values(values).on_conflict_do_nothing().returning(Email.id)
         if (await self._session.execute(new)).first() is not None:
-            self.added = True
+            self.added = values["trace"]
 
     async def claim(
         self, *, due: datetime, limit: int, lease_token: UUID, leased_until: datetime

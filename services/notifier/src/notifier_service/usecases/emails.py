@@ -118,14 +118,36 @@ async def _send_batch(sending: Sending, batch: Sequence[Email]) -> bool:
 
 async def _send_in_turn(sending: Sending, queue: Iterator[Email]) -> bool:
     for email in queue:
-        with trace.bind(email.trace):
+        with trace.span("send mail", trace.SpanKind.PRODUCER, email.trace) as span:
+            away = False
             try:
                 changes = await _send(sending, email)
             except MailServerUnavailable as error:
-                await _settle(sending, email, _wait(sending, email, error))
-                return False
+                changes, away = _wait(sending, email, error), True
+            _describe(span, email, changes)
             await _settle(sending, email, changes)
+            if away:
+                return False
     return True
+
+
+def _describe(span: trace.Span, email: Email, changes: dict[str, Any]) -> None:
+    """Say which mail it is, and what became of it, but not to whom it goes."""
+    if not span.is_recording():
+        return
+    span.set_attributes(
+        {
+            "messaging.system": "smtp",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.message.id": str(email.id),
+            "colonnade.email.template": email.template,
+            "colonnade.email.attempts": email.attempts,
+            "colonnade.email.outcome": _outcome(changes),
+        }
+    )
+    if changes["error"] and _outcome(changes) != EmailStatus.CANCELLED:
+        trace.fail(span, changes["error"])
 
 
 async def _send(sending: Sending, email: Email) -> dict[str, Any]:
@@ -180,11 +202,15 @@ def _again(sending: Sending, email: Email, error: str, longest_seconds: int) -> 
     return {"next_at": sending.clock() + timedelta(seconds=seconds), "error": error}
 
 
+def _outcome(changes: dict[str, Any]) -> str:
+    return str(changes.get("status", "retried"))
+
+
 async def _settle(sending: Sending, email: Email, changes: dict[str, Any]) -> None:
     """Write what became of a claimed mail, at once: what is not written happens again."""
     async with sending.transaction() as tx:
         await tx.emails.settle(email, **changes)
-    outcome = changes.get("status", "retried")
+    outcome = _outcome(changes)
     settled_total.labels(outcome).inc()
     log.info(
         "email_settled",
