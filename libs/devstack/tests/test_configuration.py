@@ -64,6 +64,18 @@ def test_a_process_gets_its_own_settings_alone(
     assert notifier["NOTIFIER_BROKER_URL"].endswith("/1")
 
 
+def test_traces_of_every_process_go_where_the_person_says(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTLP_ENDPOINT", "http://elsewhere")
+    for chosen in ("http://localhost:4318/", ""):
+        settings = StackSettings.read({"OTLP_ENDPOINT": chosen})
+        auth = environments(layout, settings).process(SERVICES[0], "app")
+        assert auth["AUTH_OTLP_ENDPOINT"] == chosen.rstrip("/")
+        assert "OTLP_ENDPOINT" not in auth
+        assert StackSettings.read(settings.environment()) == settings
+
+
 def test_external_servers_are_what_the_urls_name(layout: Layout) -> None:
     settings = StackSettings(
         8080, 8025, "postgresql://boss:pw@db.example:6432/shop", "redis://redis.example:6380/4"

@@ -15,7 +15,7 @@ from devstack.valkey import BROKER
 DATABASE = "colonnade"
 SMTP_PORT = "mailbox-smtp"
 # Bytecode is worth writing: a start without it takes three times as long.
-_DROPPED = {"PYTHONDONTWRITEBYTECODE", "DATABASE_URL", "REDIS_URL"}
+_DROPPED = {"PYTHONDONTWRITEBYTECODE", "DATABASE_URL", "REDIS_URL", "OTLP_ENDPOINT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Environments:
             "STREAMS_URL": self.settings.redis_url or self._valkey_url(service.name, 0),
             "TOKEN_ISSUER": self.settings.gateway_url,
             "LOG_FORMAT": "console",
+            "OTLP_ENDPOINT": self.settings.otlp_endpoint or "",
             **self._extras(service.name),
         }
         if port := self.ports.get(f"{service.name}-{process}"):

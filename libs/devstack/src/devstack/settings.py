@@ -11,12 +11,16 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """`database_url` and `redis_url` name external servers that replace the embedded ones."""
+    """`database_url` and `redis_url` name external servers that replace the embedded ones.
+
+    `otlp_endpoint` is where the gateway and the services send their traces, if anywhere.
+    """
 
     gateway_port: int = 8080
     mailbox_port: int = 8025
     database_url: str | None = None
     redis_url: str | None = None
+    otlp_endpoint: str | None = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "StackSettings":
@@ -26,6 +30,7 @@ class StackSettings:
             mailbox_port=_port(environment, "MAILBOX_PORT", 8025),
             database_url=environment.get("DATABASE_URL") or None,
             redis_url=environment.get("REDIS_URL") or None,
+            otlp_endpoint=environment.get("OTLP_ENDPOINT", "").rstrip("/") or None,
         )
 
     def environment(self) -> dict[str, str]:
@@ -35,6 +40,7 @@ class StackSettings:
             "MAILBOX_PORT": str(self.mailbox_port),
             "DATABASE_URL": self.database_url or "",
             "REDIS_URL": self.redis_url or "",
+            "OTLP_ENDPOINT": self.otlp_endpoint or "",
         }
 
     @property

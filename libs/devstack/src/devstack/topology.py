@@ -184,6 +184,7 @@ class _Builder:
             {name: f"http://{LOOPBACK}:{ports[f'{name}-app']}" for name in self._names},
             address=f"{LOOPBACK}:{port}",
             ops_address=f"{LOOPBACK}:{ports[OPS_PORT]}",
+            otlp_endpoint=self.environments.settings.otlp_endpoint,
         )
         return Part(
             "traefik",

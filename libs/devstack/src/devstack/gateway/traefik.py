@@ -28,6 +28,7 @@ def static_config(
     tls_address: str | None = None,
     ops_address: str | None = None,
     read_timeout: str = READ_TIMEOUT,
+    otlp_endpoint: str | None = None,
 ) -> Config:
     """Traefik's static configuration.
 
@@ -37,6 +38,7 @@ def static_config(
         tls_address: `host:port` of the TLS entry point; the certificate is dynamic configuration.
         ops_address: `host:port` of Traefik's own `/ping` and `/metrics`, never public.
         read_timeout: a client that has not sent its whole request by then is cut.
+        otlp_endpoint: URL of an OTLP/HTTP receiver, for a span around each request.
     """
     entry = entry_point(read_timeout) | {"asDefault": True}
     points: Config = {"web": {"address": address} | entry}
@@ -52,6 +54,9 @@ def static_config(
     if ops_address:
         points["ops"] = {"address": ops_address, "http": {"aliasHeadersStrategy": "delete"}}
         config |= {"ping": {"entryPoint": "ops"}, "metrics": {"prometheus": {"entryPoint": "ops"}}}
+    if otlp_endpoint:
+        otlp = {"http": {"endpoint": f"{otlp_endpoint}/v1/traces"}}
+        config |= {"tracing": {"serviceName": "gateway", "otlp": otlp}}
     return config
 
 
@@ -124,6 +129,7 @@ def write_config(
     address: str,
     ops_address: str | None = None,
     read_timeout: str = READ_TIMEOUT,
+    otlp_endpoint: str | None = None,
 ) -> Path:
     """Write both files below `directory`; return the one that `traefik --configFile` takes."""
     dynamic = directory / "dynamic"
@@ -133,6 +139,7 @@ def write_config(
         dynamic=str(dynamic),
         ops_address=ops_address,
         read_timeout=read_timeout,
+        otlp_endpoint=otlp_endpoint,
     )
     (dynamic / "routes.yml").write_text(to_yaml(dynamic_config(services, upstreams)))
     path = directory / "traefik.yml"
