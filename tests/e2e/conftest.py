@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from common.testing.otlp import Receiver
 from devstack.catalog import find_root
 from devstack.control import running_stack
 from devstack.layout import Layout
@@ -26,7 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def spans() -> Iterator[Receiver]:
+    """What receives the spans of the platform."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Iterator[Platform]:
     """The running platform; stopped at the end, with nothing left behind."""
     layout = Layout(find_root(), tmp_path_factory.mktemp("stack"))
     settings = StackSettings(
@@ -34,6 +42,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         mailbox_port=free_port(),
         database_url=os.environ.get("DATABASE_URL"),
         redis_url=os.environ.get("REDIS_URL"),
+        otlp_endpoint=spans.url,
     )
     with running_stack(layout, settings) as stack:
         yield Platform(stack, settings)
