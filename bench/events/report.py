@@ -24,23 +24,37 @@ PACKAGES: Final = (
     *("asyncpg", "sqlalchemy", "redis", "hiredis", "uvloop", "pydantic"),
     *("celery", "faststream"),
 )
+_ANSWERS: Final = {True: "yes", False: "**no**", None: ""}
 # The most that the cost of an event may grow from an empty log to the largest.
 FLAT: Final = 1.25
 
 
 @dataclass(frozen=True)
 class Target:
-    """A figure that the run has to reach."""
+    """A figure that the run has to reach, and perhaps a goal beyond."""
 
     what: str
     measured: float
     bound: float
     at_most: bool
     unit: str = ""
+    goal: float | None = None
 
     @property
     def met(self) -> bool:
-        return self.measured <= self.bound if self.at_most else self.measured >= self.bound
+        return self._reaches(self.bound)
+
+    @property
+    def goal_met(self) -> bool | None:
+        return None if self.goal is None else self._reaches(self.goal)
+
+    def told(self, bound: float | None) -> str:
+        """Return a bound as the table shows it; nothing for no bound."""
+        sign = "≤" if self.at_most else "≥"
+        return "" if bound is None else f"{sign} {bound:g}{self.unit}"
+
+    def _reaches(self, bound: float) -> bool:
+        return self.measured <= bound if self.at_most else self.measured >= bound
 
 
 @dataclass
@@ -82,16 +96,16 @@ class Results:
     def targets(self) -> list[Target]:
         """Return what the issue asks for, with what was measured."""
         found = []
-        for other, least in ((BARE, 0.5), (CELERY, 8.0), (FASTSTREAM, 5.0)):
+        for other, least, goal in ((BARE, 0.5, 0.7), (CELERY, 8.0, None), (FASTSTREAM, 5.0, None)):
             for what in ("drained", "live"):
                 ratio = self.rate(COLONNADE.name, what) / self.rate(other.name, what)
                 name = f"{what} events/s, beside {other.name}"
-                found.append(Target(name, ratio, least, at_most=False, unit="x"))
+                found.append(Target(name, ratio, least, at_most=False, unit="x", goal=goal))
         for what, told in (("at_200", "200 events/s"), ("at_half_load", "half load")):
-            for percentile, most in (("p50", 10.0), ("p99", 50.0)):
+            for percentile, most, goal in (("p50", 10.0, 5.0), ("p99", 50.0, None)):
                 measured = median(self.latencies[what][percentile])
                 name = f"commit to effect at {told}, {percentile}"
-                found.append(Target(name, measured, most, at_most=True, unit=" ms"))
+                found.append(Target(name, measured, most, at_most=True, unit=" ms", goal=goal))
         found.append(Target("CPU of an idle relay", self.idle[0], 2.0, at_most=True, unit=" %"))
         growth = max(size["cpu_microseconds"] for size in self.sizes.values())
         name = f"cost per event at {max(self.sizes):,} rows, beside an empty log"
@@ -118,7 +132,10 @@ def write(results: Results, arguments: argparse.Namespace) -> None:
     kept_figures = {
         "command": command,
         "environment": environment,
-        "targets": [asdict(each) | {"met": each.met} for each in results.targets()],
+        "targets": [
+            asdict(each) | {"met": each.met, "goal_met": each.goal_met}
+            for each in results.targets()
+        ],
         **asdict(results),
     }
     figures = json.dumps(kept_figures, indent=1, default=str)
@@ -130,12 +147,14 @@ def _targets(results: Results) -> str:
         (
             target.what,
             f"{target.measured:.2f}{target.unit}",
-            f"{'≤' if target.at_most else '≥'} {target.bound:g}{target.unit}",
-            "yes" if target.met else "**no**",
+            target.told(target.bound),
+            _ANSWERS[target.met],
+            target.told(target.goal),
+            _ANSWERS[target.goal_met],
         )
         for target in results.targets()
     ]
-    return _table(("target", "measured", "wanted", "met"), rows)
+    return _table(("target", "measured", "wanted", "met", "goal beyond", "met"), rows)
 
 
 def _rates(results: Results) -> str:
