@@ -40,30 +40,35 @@ def continue_after_any_top(patch: pytest.MonkeyPatch) -> None:
 
 
 def assign_without_the_lock(patch: pytest.MonkeyPatch) -> None:
-    _replace_sql(patch, "LOCK_HEAD", " FOR UPDATE SKIP LOCKED", "")
+    _replace_sql(patch, relay, "LOCK_HEAD", " FOR UPDATE SKIP LOCKED", "")
 
 
 def number_in_the_order_of_keys(patch: pytest.MonkeyPatch) -> None:
-    _replace_sql(patch, "MOVE", "OVER (ORDER BY m.id)", "OVER (ORDER BY m.key)")
+    _replace_sql(patch, relay, "MOVE", "OVER (ORDER BY m.id)", "OVER (ORDER BY m.key)")
 
 
 def leave_the_outbox_as_it_is(patch: pytest.MonkeyPatch) -> None:
-    _replace_sql(patch, "MOVE", "DELETE FROM outbox", "UPDATE outbox SET key = key")
+    _replace_sql(patch, relay, "MOVE", "DELETE FROM outbox", "UPDATE outbox SET key = key")
 
 
 def open_no_epoch_for_a_new_life(patch: pytest.MonkeyPatch) -> None:
-    _replace_sql(patch, "LOCK_HEAD", ") AS reborn", ") AND epoch = 0 AS reborn")
+    _replace_sql(patch, relay, "LOCK_HEAD", ") AS reborn", ") AND epoch = 0 AS reborn")
 
 
 def count_epochs(patch: pytest.MonkeyPatch) -> None:
     _replace_sql(
-        patch, "OPEN_EPOCH", "greatest(epoch + 1, :milliseconds)", "epoch + least(1, :milliseconds)"
+        patch,
+        relay,
+        "OPEN_EPOCH",
+        "greatest(epoch + 1, :milliseconds)",
+        "epoch + least(1, :milliseconds)",
     )
 
 
 def open_epochs_without_a_start(patch: pytest.MonkeyPatch) -> None:
     _replace_sql(
         patch,
+        relay,
         "OPEN_EPOCH",
         "SELECT epoch, position + 1 FROM head)",
         "SELECT epoch, 1 + 2^40 FROM head)",
@@ -97,44 +102,28 @@ def record_no_ghosts(patch: pytest.MonkeyPatch) -> None:
 
 
 def apply_without_the_lock(patch: pytest.MonkeyPatch) -> None:
-    async def lock(self: Any, session: AsyncSession) -> Place | None:
-        row = (await session.execute(self._select_cursor())).one_or_none()
-        return Place(*row) if row else None
-
-    patch.setattr(effects.Effects, "_lock_cursor", lock)
+    _replace_sql(patch, effects, "MOVE", "FOR UPDATE SKIP LOCKED", "")
 
 
 def apply_without_comparing_the_cursor(patch: pytest.MonkeyPatch) -> None:
-    class Anything(Place):
-        def __eq__(self, other: object) -> bool:
-            return True
-
-        __hash__ = Place.__hash__
-
-    async def lock(self: Any, session: AsyncSession) -> Place | None:
-        locked = self._select_cursor().with_for_update(skip_locked=True)
-        row = (await session.execute(locked)).one_or_none()
-        return Anything(*row) if row else None
-
-    patch.setattr(effects.Effects, "_lock_cursor", lock)
+    guard = "epoch = :epoch AND position = :position"
+    _replace_sql(patch, effects, "MOVE", guard, ":epoch + :position > -1")
 
 
 def move_the_cursor_in_a_transaction_of_its_own(patch: pytest.MonkeyPatch) -> None:
     move = effects.Effects._move_cursor  # noqa: SLF001 — a mutation reaches into what it mutates.
 
-    async def move_later(self: Any, session: AsyncSession, *args: Any) -> None:
-        await session.commit()
+    async def move_first(self: Any, session: AsyncSession, *args: Any) -> set[str] | None:
+        async with self._transaction() as tx:
+            parked = await move(self, tx.session, *args)
         await checkpoint()
-        await move(self, session, *args)
+        return parked
 
-    patch.setattr(effects.Effects, "_move_cursor", move_later)
+    patch.setattr(effects.Effects, "_move_cursor", move_first)
 
 
 def let_no_event_wait_for_its_key(patch: pytest.MonkeyPatch) -> None:
-    async def keys(self: Any, session: AsyncSession) -> set[str]:
-        return set()
-
-    patch.setattr(parking.Parking, "keys", keys)
+    _replace_sql(patch, effects, "MOVE", "skipped_at IS NULL", "false")
 
 
 def retry_any_event_of_a_key(patch: pytest.MonkeyPatch) -> None:
@@ -157,11 +146,11 @@ def forget_a_parked_event_before_its_effect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(parking.Parking, "due", due_and_dropped)
 
 
-def _replace_sql(patch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
-    statement = str(getattr(relay, name))
+def _replace_sql(patch: pytest.MonkeyPatch, module: Any, name: str, old: str, new: str) -> None:
+    statement = str(getattr(module, name))
     assert old in statement, f"{name} has no such guard any more"
     patch.setattr(
-        relay,
+        module,
         name,
         text(statement.replace(old, new).replace(":milliseconds", "CAST(:milliseconds AS bigint)")),
     )

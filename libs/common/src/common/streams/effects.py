@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy import select, update
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +37,22 @@ cursor_position = Gauge("colonnade_consumer_position", "Cursor in the log.", ["p
 newest_seconds = Gauge(
     "colonnade_consumer_newest_seconds", "Age of an event when it was applied.", ["producer"]
 )
+
+CURSOR = text("SELECT epoch, position FROM stream_cursor WHERE producer = :producer")
+# The cursor is locked, compared and moved at once, before the effects: they commit together.
+MOVE = text("""
+    WITH held AS (
+        SELECT producer FROM stream_cursor
+         WHERE producer = :producer AND epoch = :epoch AND position = :position
+           FOR UPDATE SKIP LOCKED)
+    UPDATE stream_cursor c
+       SET epoch = :moved_epoch, position = :moved_position, updated_at = now()
+      FROM held
+     WHERE c.producer = held.producer
+    RETURNING ARRAY(
+        SELECT DISTINCT key FROM parked_events p
+         WHERE p.producer = c.producer AND skipped_at IS NULL)
+""")
 
 
 class EventVersionUnknown(Invalid):
@@ -92,7 +108,7 @@ class Effects[T: HasSession]:
     async def cursor(self) -> Place:
         """Return the place of the last event that was applied or parked."""
         async with self._transaction() as tx:
-            row = (await tx.session.execute(self._select_cursor())).one_or_none()
+            row = (await tx.session.execute(CURSOR, {"producer": self._producer})).one_or_none()
             if row is None:
                 new = insert(StreamCursor).values(producer=self._producer)
                 await tx.session.execute(new.on_conflict_do_nothing())
@@ -116,19 +132,18 @@ class Effects[T: HasSession]:
         except Exception as error:
             if is_transient(error):
                 raise
-        # Once more, one by one: then it is known which of them fails.
-        for event in events:
-            moved = await self._apply_or_park(cursor, event, lost)
-            if moved is None:
-                return None
-            cursor, lost = moved, None
-        return cursor
+            failure = error
+        if len(events) == 1:
+            return await self._park(cursor, events[0], failure, lost)
+        # Once more, half by half, until it is known which of them fails.
+        middle = len(events) // 2
+        moved = await self.apply(cursor, events[:middle], lost)
+        return moved and await self.apply(moved, events[middle:])
 
     async def skip(self, cursor: Place, resumed: Place, *lost: Lost | None) -> None:
         """Move the cursor over events that are gone, and record what was lost."""
         async with self._transaction() as tx:
-            if await self._lock_cursor(tx.session) == cursor:
-                await self._move_cursor(tx.session, resumed, *lost)
+            await self._move_cursor(tx.session, cursor, resumed, *lost)
 
     async def retry(self) -> bool:
         """Try the parked event that is due first; tell whether there was one."""
@@ -156,37 +171,29 @@ class Effects[T: HasSession]:
     async def _apply_together(
         self, cursor: Place, events: Sequence[Envelope], lost: Lost | None
     ) -> Place | None:
-        last = Place(events[-1].epoch, events[-1].position)
+        last = _place(events[-1])
         async with trace.Attempt() as attempt, self._transaction() as tx:
-            if await self._lock_cursor(tx.session) != cursor:
+            parked = await self._move_cursor(tx.session, cursor, last, lost)
+            if parked is None:
                 return None
-            parked = await self._parking.keys(tx.session)
             for event in events:
                 if event.key in parked:
                     await self._parking.park(tx.session, event, error=None, now=utc_now())
                 else:
                     await self._handle(tx, event, attempt)
-            await self._move_cursor(tx.session, last, lost)
         applied_total.labels(self._producer).inc(len(events))
         cursor_position.labels(self._producer).set(last.position)
         newest_seconds.labels(self._producer).set(time.time() - events[-1].occurred_at.timestamp())
         return last
 
-    async def _apply_or_park(
-        self, cursor: Place, event: Envelope, lost: Lost | None
+    async def _park(
+        self, cursor: Place, event: Envelope, failure: Exception, lost: Lost | None
     ) -> Place | None:
-        try:
-            return await self._apply_together(cursor, [event], lost)
-        except Exception as error:
-            if is_transient(error):
-                raise
-            failure = error
-        place = Place(event.epoch, event.position)
+        place = _place(event)
         async with self._transaction() as tx:
-            if await self._lock_cursor(tx.session) != cursor:
+            if await self._move_cursor(tx.session, cursor, place, lost) is None:
                 return None
             await self._parking.park(tx.session, event, error=failure, now=utc_now())
-            await self._move_cursor(tx.session, place, lost)
         parked_total.labels(self._producer).inc()
         log.error(
             "event_parked",
@@ -203,15 +210,14 @@ class Effects[T: HasSession]:
             self._pass_over(event)
             return
         contract, handle = self._handlers[event.type]
-        place = Place(event.epoch, event.position)
         kind = trace.SpanKind.CONSUMER
         with trace.span(f"process {event.type}", kind, event.headers, attempt=attempt) as span:
             if span.is_recording():
                 span.set_attributes(_attributes(self._producer, event))
             data = contract.model_validate(event.payload)
-            await handle(tx, Received(event.id, place, event.occurred_at, data))
+            await handle(tx, Received(event.id, _place(event), event.occurred_at, data))
         # Not flushed: what handlers add to the session is written together, which is far cheaper.
-        # Where that fails, the batch is repeated one by one, and then it is known whose it was.
+        # Where that fails, the batch is repeated in parts, until it is known whose it was.
 
     def _pass_over(self, event: Envelope) -> None:
         """Count a type that means nothing here; refuse a version that is not known yet."""
@@ -219,12 +225,23 @@ class Effects[T: HasSession]:
             raise EventVersionUnknown(type=event.type)
         skipped_total.labels(self._producer, event.type).inc()
 
-    async def _move_cursor(self, session: AsyncSession, last: Place, *lost: Lost | None) -> None:
-        await session.execute(
-            update(StreamCursor)
-            .where(StreamCursor.producer == self._producer)
-            .values(epoch=last.epoch, position=last.position)
-        )
+    async def _move_cursor(
+        self, session: AsyncSession, cursor: Place, moved: Place, *lost: Lost | None
+    ) -> set[str] | None:
+        """Lock the cursor and move it; return the keys whose events must wait.
+
+        None when another replica works on what follows `cursor`, or has done so.
+        """
+        values = {
+            "producer": self._producer,
+            "epoch": cursor.epoch,
+            "position": cursor.position,
+            "moved_epoch": moved.epoch,
+            "moved_position": moved.position,
+        }
+        keys: list[str] | None = (await session.execute(MOVE, values)).scalar_one_or_none()
+        if keys is None:
+            return None
         for each in lost:
             if each is not None:
                 await session.merge(
@@ -236,16 +253,11 @@ class Effects[T: HasSession]:
                         kind=each.kind,
                     )
                 )
+        return set(keys)
 
-    async def _lock_cursor(self, session: AsyncSession) -> Place | None:
-        locked = self._select_cursor().with_for_update(skip_locked=True)
-        row = (await session.execute(locked)).one_or_none()
-        return Place(*row) if row else None
 
-    def _select_cursor(self) -> Any:
-        return select(StreamCursor.epoch, StreamCursor.position).where(
-            StreamCursor.producer == self._producer
-        )
+def _place(event: Envelope) -> Place:
+    return Place(event.epoch, event.position)
 
 
 def _attributes(producer: str, event: Envelope) -> dict[str, str]:
@@ -257,7 +269,7 @@ def _attributes(producer: str, event: Envelope) -> dict[str, str]:
         "messaging.message.id": str(event.id),
         "colonnade.event.type": event.type,
         "colonnade.event.key": event.key,
-        "colonnade.event.place": str(Place(event.epoch, event.position)),
+        "colonnade.event.place": str(_place(event)),
     }
 
 
