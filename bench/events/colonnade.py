@@ -8,12 +8,15 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import uvloop
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.events.stage import addresses
 from bench.events.tables import CONSUMER, PRODUCER, Effect, Noted
+from common.db import write_later
 from common.http import events
 from common.http.app import build_app, serve
 from common.outbox import relay_loops
@@ -21,6 +24,9 @@ from common.platform import Platform, open_platform
 from common.settings import ServiceSettings
 from common.streams import Handlers, Received, consumer_loops
 from common.worker import run_worker
+
+# As in the repositories of services: a constant, so that its rows are written together.
+ADD_EFFECT: Final = insert(Effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,8 @@ class Resources:
 
 
 async def noted(tx: Tx, event: Received[Noted]) -> None:
-    tx.session.add(Effect(id=event.id, n=event.data.n, title=event.data.title))
+    row = {"id": event.id, "n": event.data.n, "title": event.data.title}
+    write_later(tx.session, ADD_EFFECT, row)
 
 
 HANDLERS: Handlers[Tx] = {Noted: noted}

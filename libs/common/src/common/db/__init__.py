@@ -2,5 +2,6 @@
 
 from common.db.base import Base, Timestamps
 from common.db.engine import Database, open_database
+from common.db.writes import write_later
 
-__all__ = ["Base", "Database", "Timestamps", "open_database"]
+__all__ = ["Base", "Database", "Timestamps", "open_database", "write_later"]

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from common.db.writes import BatchingSession
 from common.errors import AppError, Unavailable
 from common.settings import DatabaseSettings
 
@@ -155,7 +156,9 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     event.listen(engine.sync_engine, "handle_error", _translate_driver_error, retval=True)
     read_engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    sessions = async_sessionmaker(
+        engine, expire_on_commit=False, sync_session_class=BatchingSession
+    )
     try:
         yield Database(engine, read_engine, sessions)
     finally:

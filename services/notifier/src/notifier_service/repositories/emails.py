@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import write_later
 from notifier_service.models import Email, EmailStatus
+
+_ADD: Final = insert(Email).on_conflict_do_nothing()
 
 
 class Emails:
@@ -20,10 +23,9 @@ class Emails:
         self.added: Mapping[str, str] | None = None
 
     async def add(self, **values: Any) -> None:
-        """Add a mail, unless it was added before."""
-        new = insert(Email).values(values).on_conflict_do_nothing().returning(Email.id)
-        if (await self._session.execute(new)).first() is not None:
-            self.added = values["trace"]
+        """Add a mail, unless it was added before; then a sender looks in vain, once."""
+        write_later(self._session, _ADD, values)
+        self.added = values["trace"]
 
     async def claim(
         self, *, due: datetime, limit: int, lease_token: UUID, leased_until: datetime

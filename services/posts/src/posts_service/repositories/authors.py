@@ -1,13 +1,23 @@
 """Copies of authors: of two statements about one person the later in users' log stays."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, exists, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import write_later
 from common.place import EMPTY, Place
 from posts_service.models import Author, Post
+
+_NEW: Final = insert(Author)
+_SAVE: Final = _NEW.on_conflict_do_update(
+    index_elements=[Author.user_id],
+    set_={name: _NEW.excluded[name] for name in ("username", "display_name", "epoch", "position")},
+    where=tuple_(Author.epoch, Author.position)
+    < tuple_(_NEW.excluded.epoch, _NEW.excluded.position),
+)
 
 
 class Authors:
@@ -41,22 +51,11 @@ class Authors:
 
     async def save(self, user_id: UUID, *, username: str, display_name: str, place: Place) -> None:
         """Write what the event at `place` tells, unless a later one has told more."""
-        new = insert(Author).values(
-            user_id=user_id,
-            username=username,
-            display_name=display_name,
-            epoch=place.epoch,
-            position=place.position,
-        )
-        told = new.excluded
-        newer = new.on_conflict_do_update(
-            index_elements=[Author.user_id],
-            set_={
-                "username": told.username,
-                "display_name": told.display_name,
-                "epoch": told.epoch,
-                "position": told.position,
-            },
-            where=tuple_(Author.epoch, Author.position) < tuple_(told.epoch, told.position),
-        )
-        await self._session.execute(newer)
+        row = {
+            "user_id": user_id,
+            "username": username,
+            "display_name": display_name,
+            "epoch": place.epoch,
+            "position": place.position,
+        }
+        write_later(self._session, _SAVE, row)

@@ -1,0 +1,62 @@
+"""Rows that are written together: one statement with many rows costs a tenth of one a row.
+
+Nothing sees a difference: they are written before the transaction reads, nests or commits.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlalchemy.sql.dml import UpdateBase
+
+_WAITING: Final = "waiting_writes"
+
+
+class BatchingSession(Session):
+    """A session in which `write_later` may be used."""
+
+    def begin_nested(self) -> SessionTransaction:
+        """Write what came before the savepoint, so that its end does not take it back."""
+        _write(self)
+        return super().begin_nested()
+
+
+def write_later(session: AsyncSession, statement: UpdateBase, row: Mapping[str, Any]) -> None:
+    """Execute a statement with this row, together with the rows that follow it immediately.
+
+    Rows are written in the order of the calls, after the objects that the session has pending. An
+    error shows when they are written, at the latest in the commit; what the statement returns, and
+    how many rows it changed, is not known.
+
+    Args:
+        session: The transaction's.
+        statement: One of a module's constants: rows are written together for the same object.
+        row: A value for each of its parameters.
+    """
+    waiting = session.info.setdefault(_WAITING, [])
+    if not waiting or waiting[-1][0] is not statement:
+        waiting.append((statement, []))
+    waiting[-1][1].append(row)
+
+
+def _write(session: Session) -> None:
+    waiting = session.info.pop(_WAITING, None)
+    if waiting:
+        session.flush()
+        for statement, rows in waiting:
+            session.connection().execute(statement, rows)
+
+
+@event.listens_for(BatchingSession, "do_orm_execute")
+def _write_before_reading(state: ORMExecuteState) -> None:
+    _write(state.session)
+
+
+event.listen(BatchingSession, "before_commit", _write)
+
+
+@event.listens_for(BatchingSession, "after_soft_rollback")
+def _forget(session: Session, _transaction: SessionTransaction) -> None:
+    session.info.pop(_WAITING, None)

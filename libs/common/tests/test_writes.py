@@ -1,0 +1,86 @@
+"""Rows that are written together take effect as if each had been written when it was asked for."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import bindparam, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from common.db import Database, open_database, write_later
+from common.settings import DatabaseSettings
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Item(Base):
+    __tablename__ = "written_items"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+ADD = insert(Item)
+RENAME = update(Item).where(Item.id == bindparam("of")).values(name=bindparam("to"))
+
+
+@pytest.fixture
+async def database(postgres_server: str) -> AsyncIterator[Database]:
+    async with open_database(DatabaseSettings(database_url=postgres_server)) as opened:
+        async with opened.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        yield opened
+        async with opened.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.drop_all)
+
+
+async def items(session: AsyncSession) -> dict[int, str]:
+    rows = await session.execute(text("SELECT id, name FROM written_items ORDER BY id"))
+    return {row.id: row.name for row in rows}
+
+
+async def committed(database: Database) -> dict[int, str]:
+    async with database.transaction() as session:
+        return await items(session)
+
+
+async def test_the_transaction_reads_what_it_wrote_in_the_order_of_its_calls(
+    database: Database,
+) -> None:
+    async with database.transaction() as session:
+        for number in (1, 2):
+            write_later(session, ADD, {"id": number, "name": "new"})
+        write_later(session, RENAME, {"of": 1, "to": "first"})
+        write_later(session, ADD, {"id": 3, "name": "new"})
+        write_later(session, RENAME, {"of": 3, "to": "third"})
+        assert await items(session) == {1: "first", 2: "new", 3: "third"}
+
+
+async def test_what_is_never_read_is_written_by_the_commit(database: Database) -> None:
+    async with database.transaction() as session:
+        write_later(session, RENAME, {"of": 1, "to": "renamed"})
+        session.add(Item(id=1, name="an object"))
+    assert await committed(database) == {1: "renamed"}
+
+
+async def test_an_error_shows_in_the_commit_and_nothing_stays(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        async with database.transaction() as session:
+            for number in (1, 2, 1):
+                write_later(session, ADD, {"id": number, "name": "twice"})
+    assert await committed(database) == {}
+
+
+async def test_a_savepoint_takes_back_only_its_own_rows(database: Database) -> None:
+    async with database.transaction() as session:
+        write_later(session, ADD, {"id": 1, "name": "before"})
+        with pytest.raises(ValueError, match="back"):
+            async with session.begin_nested():
+                write_later(session, ADD, {"id": 2, "name": "within"})
+                raise ValueError("back")
+        write_later(session, ADD, {"id": 3, "name": "after"})
+    assert await committed(database) == {1: "before", 3: "after"}
