@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import TextClause, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import Envelope
 from common.outbox import relay
@@ -25,15 +26,22 @@ def append_without_comparing(patch: pytest.MonkeyPatch) -> None:
 
 
 def publish_what_follows_a_remembered_top(patch: pytest.MonkeyPatch) -> None:
-    async def read(self: Any, top: Place) -> list[Entry]:
-        async with self._database.reads() as connection:
+    async def read(self: Any, top: Place) -> Sequence[Entry]:
+        async with self._database.driver() as connection:
             return await read_after(connection, position=top.position, limit=relay.ASSIGN_BATCH)
 
     patch.setattr(relay.Relay, "_read_after", read)
 
 
+def publish_fresh_events_after_any_top(patch: pytest.MonkeyPatch) -> None:
+    def follow(events: Sequence[Entry], top: Place) -> bool:
+        return bool(events)
+
+    patch.setattr(relay, "_follow", follow)
+
+
 def continue_after_any_top(patch: pytest.MonkeyPatch) -> None:
-    async def knows(connection: AsyncConnection, place: Place) -> bool:
+    async def knows(connection: asyncpg.Connection, place: Place) -> bool:
         return place != EMPTY
 
     patch.setattr(relay, "knows", knows)
@@ -52,7 +60,7 @@ def leave_the_outbox_as_it_is(patch: pytest.MonkeyPatch) -> None:
 
 
 def open_no_epoch_for_a_new_life(patch: pytest.MonkeyPatch) -> None:
-    _replace_sql(patch, relay, "LOCK_HEAD", ") AS reborn", ") AND epoch = 0 AS reborn")
+    _replace_sql(patch, relay, "LOCK_HEAD", " AS reborn", " AND epoch = 0 AS reborn")
 
 
 def count_epochs(patch: pytest.MonkeyPatch) -> None:
@@ -60,8 +68,8 @@ def count_epochs(patch: pytest.MonkeyPatch) -> None:
         patch,
         relay,
         "OPEN_EPOCH",
-        "greatest(epoch + 1, :milliseconds)",
-        "epoch + least(1, :milliseconds)",
+        "greatest(epoch + 1, $1::bigint)",
+        "epoch + least(1, $1::bigint)",
     )
 
 
@@ -147,18 +155,16 @@ def forget_a_parked_event_before_its_effect(patch: pytest.MonkeyPatch) -> None:
 
 
 def _replace_sql(patch: pytest.MonkeyPatch, module: Any, name: str, old: str, new: str) -> None:
-    statement = str(getattr(module, name))
-    assert old in statement, f"{name} has no such guard any more"
-    patch.setattr(
-        module,
-        name,
-        text(statement.replace(old, new).replace(":milliseconds", "CAST(:milliseconds AS bigint)")),
-    )
+    statement = getattr(module, name)
+    changed = str(statement).replace(old, new)
+    assert changed != str(statement), f"{name} has no such guard any more"
+    patch.setattr(module, name, text(changed) if isinstance(statement, TextClause) else changed)
 
 
 MUTATIONS: tuple[Mutation, ...] = (
     append_without_comparing,
     publish_what_follows_a_remembered_top,
+    publish_fresh_events_after_any_top,
     continue_after_any_top,
     assign_without_the_lock,
     number_in_the_order_of_keys,

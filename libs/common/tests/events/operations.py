@@ -47,6 +47,8 @@ class Operations:
         self._relays: dict[str, Relay] = {}
         self._consumers: dict[str, Consumer] = {}
         self._processes: dict[str, Process] = {}
+        self._fresh: dict[str, tuple[Any, int]] = {}
+        self._lives = 0
 
     async def begin(self) -> None:
         """Empty the servers and start every part."""
@@ -100,11 +102,16 @@ class Operations:
     # Processes.
 
     async def assign(self, relay: str, passes: int = TO_THE_END) -> None:
-        await self._work(relay, self._relays[relay].assign, passes)
+        moved = await self._work(relay, self._relays[relay].assign, passes)
+        if moved:
+            self._fresh[relay] = (moved, self._lives)
 
     async def publish(self, relay: str, passes: int = TO_THE_END) -> None:
-        undisturbed = relay not in self._processes and passes == TO_THE_END
-        published = await self._work(relay, self._relays[relay].publish, passes)
+        """Publish; what the relay assigned since the last time it need not read again."""
+        fresh, life = self._fresh.pop(relay, ((), self._lives))
+        undisturbed = relay not in self._processes and passes == TO_THE_END and life == self._lives
+        publish = partial(self._relays[relay].publish, fresh)
+        published = await self._work(relay, publish, passes)
         if published and undisturbed and not self._holed:
             self.model.check_stream(await self.world.stream())
 
@@ -163,6 +170,7 @@ class Operations:
 
     def _start(self, part: str) -> None:
         if part in RELAYS:
+            self._fresh.pop(part, None)
             self._relays[part] = self.world.bench.relay()
         elif part in CONSUMERS:
             take = partial(self._take, via="consumer")
@@ -206,6 +214,7 @@ class Operations:
     async def begin_life(self, backup: Backup | None = None) -> None:
         """Restart the database, or restore it: transactions break, other work does not notice."""
         await self._lose_late_transactions()
+        self._lives += 1
         for relay in RELAYS:
             if relay in self._processes and self._processes[relay].does(Relay.assign):
                 await self.kill(relay)

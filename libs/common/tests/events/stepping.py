@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, Final
 
+import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -74,8 +75,32 @@ async def checkpoint() -> None:
         await process.pass_checkpoint()
 
 
+class SteppedDriver:
+    """The driver's connection, whose transactions stop processes as those of sessions do."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        async with self._connection.transaction():
+            yield
+            await checkpoint()
+        await checkpoint()
+
+
 class SteppedDatabase(Database):
     """Stops processes before each transaction and read, before each commit, and after it."""
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[asyncpg.Connection]:
+        await checkpoint()
+        # Not through `reads`, which would stop a second time.
+        async with Database(self.engine, self.read_engine, self.sessions).driver() as connection:
+            yield SteppedDriver(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

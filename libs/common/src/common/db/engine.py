@@ -97,6 +97,22 @@ class Database:
             async with self.read_engine.connect() as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[asyncpg.Connection]:
+        """Open a connection of the driver itself, for loops that would do little but wrap it.
+
+        Each statement commits by itself outside of the connection's own `transaction()`.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL or the pool did not answer.
+        """
+        async with self.reads() as connection:
+            raw = await connection.get_raw_connection()
+            try:
+                yield raw.driver_connection
+            except (OSError, TimeoutError) as error:
+                raise DatabaseUnavailable from error
+
     async def ping(self, deadline_seconds: float = 2.0) -> None:
         """Raise DatabaseUnavailable unless PostgreSQL answers within the deadline."""
         try:

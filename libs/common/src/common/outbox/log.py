@@ -1,8 +1,10 @@
 """Reading a producer's log by keyset: what consumers fall back on when the stream has a gap."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Row, Select, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,18 +25,19 @@ _COLUMNS = (
     LogRow.payload,
 )
 # The relay copies events without looking into them: PostgreSQL renders each as an Envelope's JSON.
-_ENTRIES = text("""
-    SELECT e.epoch, e.position, to_json(e)::text
-      FROM (SELECT epoch, position, event_id AS id, type, key, occurred_at, headers, payload
-              FROM event_log WHERE position > :position ORDER BY position LIMIT :limit) e
+COLUMNS = "epoch, position, event_id AS id, type, key, occurred_at, headers, payload"
+ENTRY = "format('%s-%s', e.epoch, e.position), to_json(e)::text"
+_ENTRIES = f"""
+    SELECT {ENTRY}
+      FROM (SELECT {COLUMNS} FROM event_log WHERE position > $1 ORDER BY position LIMIT $2) e
      ORDER BY e.position
-""")
+"""  # noqa: S608 — the literals above.
 # Whether the database began another life that no relay has given an epoch yet.
-REBORN = text("""
-    SELECT (server_started_at, filenode) IS DISTINCT FROM
-           (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint)
-      FROM stream_head
-""")
+REBORN = """
+    (server_started_at, filenode) IS DISTINCT FROM
+    (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint)
+"""
+_REBORN = text(f"SELECT {REBORN} FROM stream_head")  # noqa: S608 — the literal above.
 
 
 class EventsGone(Gone):
@@ -68,12 +71,8 @@ class LogPage:
     events: list[Envelope]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event as an entry of the stream: its place and its envelope as JSON."""
-
-    place: Place
-    data: str
+type Entry = tuple[str, str]
+"""An event as an entry of the stream: its id and its envelope as JSON."""
 
 
 async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> LogPage:
@@ -87,7 +86,7 @@ async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> 
     rows = (await connection.execute(_page(after, limit))).all()
     head, resume_at = Place(rows[0].head_epoch, rows[0].head_position), rows[0].resume_at
     if after > head:
-        if (await connection.execute(REBORN)).scalar_one():
+        if (await connection.execute(_REBORN)).scalar_one():
             raise EpochPending
         raise CursorAhead(head=str(head), cursor=str(after))
     events = [_envelope(row) for row in rows if row.position is not None]
@@ -120,18 +119,18 @@ def _page(after: Place, limit: int) -> Select[Any]:
     return select(begin, page).outerjoin_from(begin, page, true()).order_by(page.c.position)
 
 
-async def read_after(connection: AsyncConnection, *, position: int, limit: int) -> list[Entry]:
+async def read_after(
+    connection: asyncpg.Connection, *, position: int, limit: int
+) -> Sequence[Entry]:
     """Read at most `limit` events after `position`, in order, as the stream takes them."""
-    rows = await connection.execute(_ENTRIES, {"position": position, "limit": limit})
-    return [Entry(Place(epoch, position), data) for epoch, position, data in rows]
+    entries: Sequence[Entry] = await connection.fetch(_ENTRIES, position, limit)
+    return entries
 
 
-async def knows(connection: AsyncConnection, place: Place) -> bool:
+async def knows(connection: asyncpg.Connection, place: Place) -> bool:
     """Tell whether the log holds exactly this event."""
-    query = select(LogRow.position).where(
-        LogRow.position == place.position, LogRow.epoch == place.epoch
-    )
-    return (await connection.execute(query)).first() is not None
+    query = "SELECT EXISTS (SELECT FROM event_log WHERE position = $1 AND epoch = $2)"
+    return bool(await connection.fetchval(query, place.position, place.epoch))
 
 
 async def register_reader(connection: AsyncConnection, *, name: str, cursor: Place) -> None:

@@ -5,18 +5,20 @@ on the stream's top, so a relay that lags, repeats or races appends nothing twic
 """
 
 import asyncio
+from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
+import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import BigInteger, bindparam, text
 
 from common.clock import utc_now
 from common.db import Database
 from common.errors import Unavailable
-from common.outbox.log import REBORN, Entry, knows, read_after
+from common.outbox.log import COLUMNS, ENTRY, REBORN, Entry, knows, read_after
 from common.place import EMPTY, Place, stream_key
 from common.supervision import beat
 
@@ -25,6 +27,8 @@ REBUILD_TAIL: Final = 10_000
 STREAM_MAXLEN: Final = 100_000
 BUSY_POLL_SECONDS: Final = 0.005
 IDLE_POLL_SECONDS: Final = 0.05
+# From busy to idle in a second: who writes now and then should not wait for a slow poll.
+SLOWING: Final = 1.05
 COMPARE_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
@@ -38,44 +42,44 @@ published_at = Gauge(
     "colonnade_relay_published_timestamp_seconds", "When the stream last answered.", ["producer"]
 )
 
+# A restored database opens its epoch at once, not at the next event.
+WORK = f"SELECT EXISTS (SELECT FROM outbox) OR {REBORN} FROM stream_head"  # noqa: S608 — a literal.
 # What has a position may be on its way to others, so its commit must survive a crash: the setting
 # is made in the same round trip.
-LOCK_HEAD = text("""
-    SELECT set_config('synchronous_commit', 'on', true),
-           (server_started_at, filenode) IS DISTINCT FROM
-           (pg_postmaster_start_time(), pg_relation_filenode('stream_head')::bigint) AS reborn
+LOCK_HEAD = f"""
+    SELECT set_config('synchronous_commit', 'on', true), {REBORN} AS reborn
       FROM stream_head FOR UPDATE SKIP LOCKED
-""")
+"""  # noqa: S608 — a literal.
 # An epoch is named after the time when it opens: a counter would be restored with all the rest, and
 # a second restore would give out the same epochs, hence the same places, to other events.
-OPEN_EPOCH = text("""
+OPEN_EPOCH = """
     WITH head AS (
         UPDATE stream_head
-           SET epoch = greatest(epoch + 1, :milliseconds),
+           SET epoch = greatest(epoch + 1, $1::bigint),
                server_started_at = pg_postmaster_start_time(),
                filenode = pg_relation_filenode('stream_head')::bigint
         RETURNING epoch, position),
     opened AS (
         INSERT INTO epochs (epoch, start_position) SELECT epoch, position + 1 FROM head)
     SELECT epoch, position + 1 AS start_position FROM head
-""").bindparams(bindparam("milliseconds", type_=BigInteger))
+"""
 # ANY (ARRAY(…)), not IN (…): an outbox that was empty when it was last analysed makes the planner
 # join the two by brute force, and 500 rows of 6000 then take longer than statement_timeout.
-MOVE = text("""
+MOVE = f"""
     WITH moved AS (
         DELETE FROM outbox
-         WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :batch)) RETURNING *),
+         WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT $1)) RETURNING *),
     logged AS (
         INSERT INTO event_log
                (position, epoch, event_id, type, key, payload, headers, occurred_at)
         SELECT h.position + row_number() OVER (ORDER BY m.id), h.epoch,
                m.event_id, m.type, m.key, m.payload, m.headers, m.occurred_at
           FROM moved m, stream_head h
-        RETURNING 1),
-    counted AS (SELECT count(*) AS n FROM logged)
-    UPDATE stream_head SET position = position + n FROM counted RETURNING n
-""")
-WORK = text("SELECT EXISTS (SELECT FROM outbox)")
+        RETURNING {COLUMNS}),
+    counted AS (
+        UPDATE stream_head SET position = position + (SELECT count(*) FROM logged))
+    SELECT {ENTRY} FROM logged e ORDER BY e.position
+"""  # noqa: S608 — literals.
 
 # KEYS[1] the stream; ARGV: expected top, MAXLEN, "append" or "rebuild", then id and data in turns.
 # Everything that can fail is checked before the first write: an error midway would leave half.
@@ -109,6 +113,7 @@ class Relay:
         self._published_at = published_at.labels(service)
         self._append = streams.register_script(APPEND)
         self._top: Place | None = None
+        self._fresh: Sequence[Entry] = ()
         self._assigned = asyncio.Event()
 
     async def run(self) -> None:
@@ -117,57 +122,62 @@ class Relay:
             group.create_task(self._run_assigning())
             group.create_task(self._run_publishing())
 
-    async def assign(self) -> int:
-        """Move one batch from the outbox to the log; return how many events got a position.
+    async def assign(self) -> Sequence[Entry]:
+        """Move one batch from the outbox to the log; return the events with their positions.
 
         Raises:
             Unavailable: PostgreSQL does not answer; nothing moved.
         """
-        async with self._database.transaction() as session:
-            head = (await session.execute(LOCK_HEAD)).one_or_none()
+        async with self._database.driver() as connection:
+            return await self._assign(connection)
+
+    async def _assign(self, connection: asyncpg.Connection) -> Sequence[Entry]:
+        async with connection.transaction():
+            head = await connection.fetchrow(LOCK_HEAD)
             if head is None:
-                return 0
-            if head.reborn:
-                now = {"milliseconds": int(utc_now().timestamp() * 1000)}
-                opened = (await session.execute(OPEN_EPOCH, now)).one()
-                log.info("epoch_opened", epoch=opened.epoch, start_position=opened.start_position)
-            moved: int = (await session.execute(MOVE, {"batch": ASSIGN_BATCH})).scalar_one()
-        assigned_total.inc(moved)
+                return ()
+            if head["reborn"]:
+                now = int(utc_now().timestamp() * 1000)
+                opened = await connection.fetchrow(OPEN_EPOCH, now)
+                log.info("epoch_opened", **opened)
+            moved: Sequence[Entry] = await connection.fetch(MOVE, ASSIGN_BATCH)
+        assigned_total.inc(len(moved))
         return moved
 
-    async def publish(self) -> int:
+    async def publish(self, fresh: Sequence[Entry] = ()) -> int:
         """Append to the stream what the log has after the stream's top; return how many.
+
+        Args:
+            fresh: What was assigned a moment ago: if it comes next, it need not be read again.
 
         Raises:
             Unavailable: PostgreSQL does not answer.
             RedisError: Redis does not answer; the next call finds out what it has.
         """
         top = self._top = self._top or await self._find_top()
-        events = await self._read_after(top)
+        events = fresh if _follow(fresh, top) else await self._read_after(top)
         if events is None or not await self._append_after(top, events):
             self._top = None
             return 0
         if events:
-            self._top = events[-1].place
+            self._top = _last(events)
             published_total.inc(len(events))
         return len(events)
 
-    async def _read_after(self, top: Place) -> list[Entry] | None:
+    async def _read_after(self, top: Place) -> Sequence[Entry] | None:
         """Read what follows `top`; None when the log no longer knows `top` (it was restored)."""
-        async with self._database.reads() as connection:
+        async with self._database.driver() as connection:
             if top == EMPTY:
                 return await read_after(connection, position=0, limit=ASSIGN_BATCH)
             events = await read_after(connection, position=top.position - 1, limit=ASSIGN_BATCH + 1)
-        known = bool(events) and events[0].place == top
+        known = bool(events) and events[0][0] == str(top)
         return events[1:] if known else None
 
     async def _append_after(
-        self, top: Place | str, events: list[Entry], *, mode: str = "append"
+        self, top: Place | str, events: Sequence[Entry], *, mode: str = "append"
     ) -> bool:
         """Append the events if the stream's top is still `top`; tell whether it was."""
-        arguments: list[str] = [str(top), str(STREAM_MAXLEN), mode]
-        for event in events:
-            arguments += [str(event.place), event.data]
+        arguments = [str(top), str(STREAM_MAXLEN), mode, *chain.from_iterable(events)]
         return await self._call(arguments) == str(top)
 
     async def _call(self, arguments: list[str]) -> str:
@@ -178,12 +188,10 @@ class Relay:
         """Ask the stream for its top; where the log does not know it, rebuild the stream."""
         actual = await self._call(["?", str(STREAM_MAXLEN), "append"])
         place = Place.parse(actual)
-        async with self._database.reads() as connection:
+        async with self._database.driver() as connection:
             if place and await knows(connection, place):
                 return place
-            position = (
-                await connection.execute(text("SELECT position FROM stream_head"))
-            ).scalar_one()
+            position: int = await connection.fetchval("SELECT position FROM stream_head")
             tail = await read_after(
                 connection, position=position - REBUILD_TAIL, limit=ASSIGN_BATCH
             )
@@ -192,29 +200,27 @@ class Relay:
         await self._append_after(actual, tail, mode="rebuild")
         rebuilt_total.inc()
         log.warning("stream_rebuilt", found=actual, log_position=position)
-        return tail[-1].place if tail else EMPTY
+        return _last(tail) or EMPTY
 
     async def _run_assigning(self) -> None:
-        compared_at, pause = 0.0, BUSY_POLL_SECONDS
-        clock = asyncio.get_running_loop().time
         while True:
-            beat()
             try:
-                async with self._database.reads() as connection:
-                    work = (await connection.execute(WORK)).scalar_one()
-                    if clock() - compared_at > COMPARE_SECONDS:
-                        # A restored database opens its epoch at once, not at the next event.
-                        work = work or (await connection.execute(REBORN)).scalar_one()
-                        compared_at = clock()
-                moved = await self.assign() if work else 0
-                self._assigned_at.set_to_current_time()
+                async with self._database.driver() as connection:
+                    await self._keep_assigning(connection)
             except Unavailable as error:
                 log.warning("relay_assign_unavailable", error=str(error.__cause__))
-                pause = COMPARE_SECONDS
-            else:
-                pause = BUSY_POLL_SECONDS if moved else min(pause * 1.5, IDLE_POLL_SECONDS)
-                if moved:
-                    self._assigned.set()
+                await asyncio.sleep(COMPARE_SECONDS)
+
+    async def _keep_assigning(self, connection: asyncpg.Connection) -> None:
+        pause = BUSY_POLL_SECONDS
+        while True:
+            beat()
+            moved = await connection.fetchval(WORK) and await self._assign(connection)
+            self._assigned_at.set_to_current_time()
+            if moved:
+                self._fresh = moved
+                self._assigned.set()
+            pause = BUSY_POLL_SECONDS if moved else min(pause * SLOWING, IDLE_POLL_SECONDS)
             await asyncio.sleep(pause)
 
     async def _run_publishing(self) -> None:
@@ -222,15 +228,28 @@ class Relay:
             beat()
             try:
                 self._assigned.clear()
-                published = await self.publish()
+                fresh, self._fresh = self._fresh, ()
+                published = await self.publish(fresh)
                 self._published_at.set_to_current_time()
-                if published == ASSIGN_BATCH or self._top is None:
+                if self._top is None:
                     await asyncio.sleep(BUSY_POLL_SECONDS)
-                    continue
-                await asyncio.wait_for(self._assigned.wait(), COMPARE_SECONDS)
+                elif published < ASSIGN_BATCH:
+                    await asyncio.wait_for(self._assigned.wait(), COMPARE_SECONDS)
             except TimeoutError:
                 continue
             except (RedisError, OSError, Unavailable) as error:
                 log.warning("relay_publish_unavailable", error=repr(error))
                 self._top = None
                 await asyncio.sleep(COMPARE_SECONDS)
+
+
+def _follow(events: Sequence[Entry], top: Place) -> bool:
+    """Tell whether these come right after `top`, and from a database that knew it.
+
+    It did where the epoch is the same: one that had lost `top` in a restore would open another.
+    """
+    return bool(events) and events[0][0] == str(Place(top.epoch, top.position + 1))
+
+
+def _last(entries: Sequence[Entry]) -> Place | None:
+    return Place.parse(entries[-1][0]) if entries else None
