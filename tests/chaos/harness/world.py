@@ -7,7 +7,7 @@ services reach Redis through a proxy. A tally counts the effects of every event.
 import asyncio
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -75,6 +75,8 @@ class World:
     people: list[Person] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
     last_behind: str = "nobody was behind"
+    # Of each producer: the last of the tally's effects that a ledger has seen.
+    checked: Counter[str] = field(default_factory=Counter)
     _kept: dict[str, Any] = field(default_factory=dict)
     _locks: defaultdict[str, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)

@@ -79,14 +79,9 @@ async def _next_id(redis: Redis, by: int = 1) -> str:
 
 type Damage = Callable[[Redis], Awaitable[None]]
 
-# Those after which entries may be missing or foreign below a top that the log knows: who reads the
-# stream finds a gap and asks the log, so the relay need not look for it.
-HOLES: Final[dict[str, Damage]] = {
-    "delete an entry in the middle": _delete_middle,
-    "add an entry under a plausible id": _plausible_id,
-    "add another event under a plausible id": _plausible_id_other_event,
-    "skip ids": _skip_ids,
-}
+# Those after which entries may be missing below a top that the log knows: who reads the stream
+# finds a gap and asks the log, so the relay need not look for it.
+HOLES: Final[dict[str, Damage]] = {"delete an entry in the middle": _delete_middle}
 DAMAGES: Final[dict[str, Damage]] = {
     "wipe": _wipe,
     "forget scripts": _forget_scripts,
@@ -97,6 +92,9 @@ DAMAGES: Final[dict[str, Damage]] = {
     "cut the tail": _cut_tail,
     "add a stray entry": _stray,
     "add the largest id": _largest_id,
+    "add an entry under a plausible id": _plausible_id,
+    "add another event under a plausible id": _plausible_id_other_event,
+    "skip ids": _skip_ids,
     **HOLES,
 }
 

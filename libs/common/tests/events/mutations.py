@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import Envelope
 from common.outbox import relay
-from common.outbox.log import Entry, read_after
+from common.outbox.log import NO_ENTRY, Entry, knows, read_after
 from common.place import EMPTY, Place
 from common.streams import consumer, effects, parking
 from common.streams.effects import Lost
@@ -41,10 +41,17 @@ def publish_fresh_events_after_any_top(patch: pytest.MonkeyPatch) -> None:
 
 
 def continue_after_any_top(patch: pytest.MonkeyPatch) -> None:
-    async def knows(connection: asyncpg.Connection, place: Place) -> bool:
+    async def knows_all(connection: asyncpg.Connection, place: Place, entry: Entry) -> bool:
         return place != EMPTY
 
-    patch.setattr(relay, "knows", knows)
+    patch.setattr(relay, "knows", knows_all)
+
+
+def take_any_entry_for_the_event_of_its_place(patch: pytest.MonkeyPatch) -> None:
+    async def knows_place(connection: asyncpg.Connection, place: Place, entry: Entry) -> bool:
+        return await knows(connection, place, NO_ENTRY)
+
+    patch.setattr(relay, "knows", knows_place)
 
 
 def assign_without_the_lock(patch: pytest.MonkeyPatch) -> None:
@@ -166,6 +173,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     publish_what_follows_a_remembered_top,
     publish_fresh_events_after_any_top,
     continue_after_any_top,
+    take_any_entry_for_the_event_of_its_place,
     assign_without_the_lock,
     number_in_the_order_of_keys,
     leave_the_outbox_as_it_is,

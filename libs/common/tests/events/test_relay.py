@@ -1,6 +1,7 @@
 """The relay numbers every event once, in order, and heals whatever happens to the stream."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -117,6 +118,18 @@ async def test_a_damaged_stream_is_made_whole_without_new_events(
     assert await bench.stream_ids() == [f"1-{n}" for n in range(1, 7)]
     await bench.relayed(6, relay=relay)
     assert await bench.stream_top() == "1-7"
+
+
+async def test_an_entry_in_the_place_of_an_event_is_replaced(bench: Bench) -> None:
+    relay = await bench.relayed(*range(6))
+    entries: Any = await bench.redis.xrange(STREAM, count=1)
+    await bench.redis.xadd(STREAM, entries[0][1], id="1-8")
+    await bench.emit(6, 7, 8)
+    await relay.assign()
+    await bench.publish(relay)
+    entries = await bench.redis.xrange(STREAM)
+    numbers = [json.loads(fields[b"event"])["payload"]["n"] for _, fields in entries]
+    assert numbers == list(range(9))
 
 
 async def test_a_trimmed_stream_goes_on_where_it_was(bench: Bench) -> None:

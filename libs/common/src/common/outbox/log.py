@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import Row, Select, func, select, text, true
@@ -73,6 +73,7 @@ class LogPage:
 
 type Entry = tuple[str, str]
 """An event as an entry of the stream: its id and its envelope as JSON."""
+NO_ENTRY: Final = ("", "")
 
 
 async def read_log(connection: AsyncConnection, *, after: Place, limit: int) -> LogPage:
@@ -127,10 +128,10 @@ async def read_after(
     return entries
 
 
-async def knows(connection: asyncpg.Connection, place: Place) -> bool:
-    """Tell whether the log holds exactly this event."""
-    query = "SELECT EXISTS (SELECT FROM event_log WHERE position = $1 AND epoch = $2)"
-    return bool(await connection.fetchval(query, place.position, place.epoch))
+async def knows(connection: asyncpg.Connection, place: Place, entry: Entry) -> bool:
+    """Tell whether the log holds an event at exactly this place, and it is this entry, if any."""
+    found = await read_after(connection, position=place.position - 1, limit=1)
+    return bool(found) and found[0][0] == str(place) and entry in (tuple(found[0]), NO_ENTRY)
 
 
 async def register_reader(connection: AsyncConnection, *, name: str, cursor: Place) -> None:

@@ -7,7 +7,7 @@ on the stream's top, so a relay that lags, repeats or races appends nothing twic
 import asyncio
 from collections.abc import Sequence
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -94,12 +94,15 @@ if kind == 'stream' then
 elseif kind ~= 'none' then
   top = 'foreign'
 end
-if top ~= ARGV[1] then return top end
+if top ~= ARGV[1] then
+  local last = kind == 'stream' and redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  return {top, last and last[1] or '', last and last[2][2] or ''}
+end
 if ARGV[3] == 'rebuild' then redis.call('DEL', KEYS[1]) end
 for i = 4, #ARGV, 2 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[i], 'event', ARGV[i + 1])
 end
-return top
+return {top, '', ''}
 """
 
 
@@ -178,18 +181,26 @@ class Relay:
     ) -> bool:
         """Append the events if the stream's top is still `top`; tell whether it was."""
         arguments = [str(top), str(STREAM_MAXLEN), mode, *chain.from_iterable(events)]
-        return await self._call(arguments) == str(top)
+        actual, _ = await self._call(arguments)
+        return actual == str(top)
 
-    async def _call(self, arguments: list[str]) -> str:
-        answer = await self._append(keys=[self._key], args=arguments)
-        return answer.decode() if isinstance(answer, bytes) else str(answer)
+    async def _call(self, arguments: list[str]) -> tuple[str, Entry]:
+        """Run the script; return the stream's top, and its last entry where that is another."""
+        answer: Any = await self._append(keys=[self._key], args=arguments)
+        # What somebody else wrote need not be text.
+        top, last_id, data = (each.decode(errors="replace") for each in answer)
+        return top, (last_id, data)
 
     async def _find_top(self) -> Place:
-        """Ask the stream for its top; where the log does not know it, rebuild the stream."""
-        actual = await self._call(["?", str(STREAM_MAXLEN), "append"])
+        """Ask the stream for its top; where the log does not know it, rebuild the stream.
+
+        An entry that somebody else put where an event belongs has an id that the log knows, but
+        other data. A stream that was trimmed to nothing has a top and no entry.
+        """
+        actual, last = await self._call(["?", str(STREAM_MAXLEN), "append"])
         place = Place.parse(actual)
         async with self._database.driver() as connection:
-            if place and await knows(connection, place):
+            if place and await knows(connection, place, last):
                 return place
             position: int = await connection.fetchval("SELECT position FROM stream_head")
             tail = await read_after(
@@ -197,9 +208,9 @@ class Relay:
             )
         if not tail and place == EMPTY:
             return EMPTY
-        await self._append_after(actual, tail, mode="rebuild")
-        rebuilt_total.inc()
-        log.warning("stream_rebuilt", found=actual, log_position=position)
+        if await self._append_after(actual, tail, mode="rebuild"):
+            rebuilt_total.inc()
+            log.warning("stream_rebuilt", found=actual, log_position=position)
         return _last(tail) or EMPTY
 
     async def _run_assigning(self) -> None:
