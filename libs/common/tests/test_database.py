@@ -65,6 +65,22 @@ async def test_a_server_that_answers_no_more_is_unavailable(
                 await session.execute(text("SELECT pg_sleep(5)"))
 
 
+@pytest.mark.parametrize("last", ["SELECT pg_sleep(5)", "SELECT pg_terminate_backend(%s, 5000)"])
+async def test_a_connection_of_the_driver_that_broke_is_not_lent_again(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    monkeypatch.setattr(engine, "COMMAND_SECONDS", 0.5)
+    settings = DatabaseSettings(database_url=postgres_server, database_pool_size=1)
+    async with open_database(settings) as database:
+        async with database.driver() as connection:
+            broken = await connection.fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(DatabaseUnavailable):
+            async with database.driver() as connection:
+                await connection.fetchval(last.replace("%s", str(broken)))
+        async with database.driver() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") != broken
+
+
 @pytest.mark.parametrize("failure", [FileNotFoundError("no template"), TimeoutError()])
 async def test_what_fails_in_a_transaction_is_not_taken_for_the_database(
     database: Database, failure: Exception

@@ -111,6 +111,8 @@ class Database:
             try:
                 yield raw.driver_connection
             except (OSError, TimeoutError) as error:
+                # Nobody knows what it is in the middle of.
+                await connection.invalidate()
                 raise DatabaseUnavailable from error
 
     async def ping(self, deadline_seconds: float = 2.0) -> None:
