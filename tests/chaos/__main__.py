@@ -51,6 +51,14 @@ class Options:
         return not self.words or any(word.lower() in name.lower() for word in self.words)
 
 
+def tell(row: Row) -> None:
+    """Show at once how a drill ended; the table comes when all have."""
+    met = "met" if row.met else "NOT MET"
+    rate = f"{row.writes_per_second:4.0f} writes/s"
+    lines = [f"{met:8}{row.recovery_seconds:6.1f} s  {rate}  {row.drill}", *row.problems]
+    print("\n  ! ".join(lines), flush=True)  # noqa: T201 — progress
+
+
 async def run_group(drills: Sequence[Drill], options: Options) -> list[Row]:
     """Run drills in one world; one that was not met leaves it for a new one."""
     rows: list[Row] = []
@@ -62,7 +70,7 @@ async def run_group(drills: Sequence[Drill], options: Options) -> list[Row]:
                 world = await worlds.enter_async_context(open_world(Path(folder)))
             row = await drill.take(world, seed=options.seed, quick=options.quick)
             rows.append(row)
-            print(f"{'met' if row.met else 'NOT MET':8}{row.recovery_seconds:6.1f} s  {row.drill}")  # noqa: T201 - progress
+            tell(row)
             if not row.met:
                 await worlds.aclose()
                 world = None

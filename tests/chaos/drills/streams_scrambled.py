@@ -75,11 +75,12 @@ def _signal(pids: Sequence[int], signal: Signals) -> None:
         os.kill(pid, signal)
 
 
+# What a rewind takes grows with the log: it comes first.
 DRILLS: Final = (
+    Drill("every consumer rewound to 0 under load", "0 doubled; 0 new mails", rewind),
     Drill(
         "entries duplicated, late and reordered; two replicas",
         "0 doubled; healed < 5 s",
         scramble,
     ),
-    Drill("every consumer rewound to 0 under load", "0 doubled; 0 new mails", rewind),
 )
