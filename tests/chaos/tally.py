@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.contracts import EVENTS, PostDeleted, PostPublished
+from common.db import write_later
 from common.db.base import NAMING, TYPES
 from common.db.engine import asyncpg_url
 from common.place import Place
@@ -89,41 +90,44 @@ class Tx:
     session: AsyncSession
 
 
+# Constants, so that the rows of a batch are written together.
+_ADD_EFFECT: Final = insert(Effect)
+_NEW: Final = insert(CopiedPost)
+_KEEP: Final = _NEW.on_conflict_do_update(
+    index_elements=[CopiedPost.post_id],
+    set_={name: _NEW.excluded[name] for name in ("title", "epoch", "position")},
+    where=tuple_(CopiedPost.epoch, CopiedPost.position)
+    < tuple_(_NEW.excluded.epoch, _NEW.excluded.position),
+)
+
+
 async def count(tx: Tx, event: Received[Any]) -> None:
     """Write down that the event took effect."""
     if isinstance(event.data, PostPublished):
         await copy(tx, event)
     elif isinstance(event.data, PostDeleted):
-        await _keep(tx, event.data.post_id, None, event.place)
-    effect = Effect(
-        event_id=event.id,
-        producer=event.data.wire_name.partition(".")[0],
-        epoch=event.place.epoch,
-        position=event.place.position,
-        type=event.data.wire_name,
-        occurred_at=event.occurred_at,
-    )
-    tx.session.add(effect)
+        _keep(tx, event.data.post_id, None, event.place)
+    effect = {
+        "event_id": event.id,
+        "producer": event.data.wire_name.partition(".")[0],
+        "epoch": event.place.epoch,
+        "position": event.place.position,
+        "type": event.data.wire_name,
+        "occurred_at": event.occurred_at,
+    }
+    write_later(tx.session, _ADD_EFFECT, effect)
 
 
 async def copy(tx: Tx, event: Received[PostPublished]) -> None:
     """Copy a post, unless something newer is known of it."""
     if POISON in event.data.title and await tx.session.scalar(select(func.count(Fix.id))) == 0:
         raise Poisoned(event.data.title)
-    await _keep(tx, event.data.post_id, event.data.title, event.place)
+    _keep(tx, event.data.post_id, event.data.title, event.place)
 
 
-async def _keep(tx: Tx, post_id: UUID, title: str | None, place: Place) -> None:
-    new = insert(CopiedPost).values(
-        post_id=post_id, title=title, epoch=place.epoch, position=place.position
-    )
-    told = new.excluded
-    newer = new.on_conflict_do_update(
-        index_elements=[CopiedPost.post_id],
-        set_={"title": told.title, "epoch": told.epoch, "position": told.position},
-        where=tuple_(CopiedPost.epoch, CopiedPost.position) < tuple_(told.epoch, told.position),
-    )
-    await tx.session.execute(newer)
+def _keep(tx: Tx, post_id: UUID, title: str | None, place: Place) -> None:
+    row = {"post_id": post_id, "title": title, "epoch": place.epoch, "position": place.position}
+    write_later(tx.session, _KEEP, row)
 
 
 async def forget(tx: Tx, place: Place) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import bindparam, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ForeignKey, bindparam, text, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -24,7 +25,25 @@ class Item(Base):
     name: Mapped[str]
 
 
+class Note(Base):
+    """Of no item."""
+
+    __tablename__ = "written_notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int]
+
+
+class Part(Base):
+    __tablename__ = "written_parts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey(Item.id))
+
+
 ADD = insert(Item)
+ADD_NOTE = insert(Note)
+ADD_PART = insert(Part)
 RENAME = update(Item).where(Item.id == bindparam("of")).values(name=bindparam("to"))
 
 
@@ -46,6 +65,23 @@ async def items(session: AsyncSession) -> dict[int, str]:
 async def committed(database: Database) -> dict[int, str]:
     async with database.transaction() as session:
         return await items(session)
+
+
+@pytest.mark.parametrize(("other", "statements"), [(ADD_NOTE, 2), (ADD_PART, 4)])
+async def test_rows_of_tables_that_do_not_refer_to_each_other_are_written_together(
+    database: Database, other: Insert, statements: int
+) -> None:
+    executed: list[object] = []
+
+    def note(*event: object) -> None:
+        executed.append(event)
+
+    listen(database.engine.sync_engine, "before_cursor_execute", note)
+    async with database.transaction() as session:
+        for number in (1, 2):
+            write_later(session, ADD, {"id": number, "name": "new"})
+            write_later(session, other, {"id": number, "item_id": number})
+    assert len(executed) == statements
 
 
 async def test_the_transaction_reads_what_it_wrote_in_the_order_of_its_calls(

@@ -13,6 +13,8 @@ from sqlalchemy.sql.dml import UpdateBase
 
 _WAITING: Final = "waiting_writes"
 
+type _Group = tuple[UpdateBase, list[Mapping[str, Any]]]
+
 
 class BatchingSession(Session):
     """A session in which `write_later` may be used."""
@@ -24,21 +26,34 @@ class BatchingSession(Session):
 
 
 def write_later(session: AsyncSession, statement: UpdateBase, row: Mapping[str, Any]) -> None:
-    """Execute a statement with this row, together with the rows that follow it immediately.
+    """Execute a statement with this row, together with others of the same statement.
 
-    Rows are written in the order of the calls, after the objects that the session has pending. An
-    error shows when they are written, at the latest in the commit; what the statement returns, and
-    how many rows it changed, is not known.
+    Rows of one table, and of tables that refer to each other, are written in the order of the
+    calls, after the objects that the session has pending; others may change places. An error shows
+    when they are written, at the latest in the commit; what the statement returns, and how many
+    rows it changed, is not known.
 
     Args:
         session: The transaction's.
         statement: One of a module's constants: rows are written together for the same object.
         row: A value for each of its parameters.
     """
-    waiting = session.info.setdefault(_WAITING, [])
-    if not waiting or waiting[-1][0] is not statement:
-        waiting.append((statement, []))
-    waiting[-1][1].append(row)
+    waiting: list[_Group] = session.info.setdefault(_WAITING, [])
+    for group in reversed(waiting):
+        if group[0] is statement:
+            group[1].append(row)
+            return
+        if _depend(group[0].table, statement.table):
+            break
+    waiting.append((statement, [row]))
+
+
+def _depend(one: Any, other: Any) -> bool:
+    """Tell whether the order matters of what is written to two tables."""
+    tables = {one, other}
+    return one is other or any(
+        key.column.table in tables - {table} for table in tables for key in table.foreign_keys
+    )
 
 
 def _write(session: Session) -> None:
