@@ -1,19 +1,34 @@
 """Inboxes: which items are due by the copies of posts and follows, and one person's pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from common.db import write_later
 from notifier_service.models import Follow, Notification, PublishedPost
 
 # Any constant will do; it is taken in this schema's database by nothing else.
-_LOCK = 0x4E4F5449
+_LOCK: Final = 0x4E4F5449
+_ADD: Final = insert(Notification).on_conflict_do_nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +39,15 @@ class Scope:
     author_id: UUID | None = None
     recipient_id: UUID | None = None
 
-    def covers(self, recipient: Any) -> ColumnElement[bool]:
-        """Return the condition on the post, and on the column that holds the recipient."""
-        pairs = (
-            (PublishedPost.post_id, self.post_id),
-            (PublishedPost.author_id, self.author_id),
-            (recipient, self.recipient_id),
-        )
-        return and_(*(column == value for column, value in pairs if value is not None))
+    @property
+    def given(self) -> dict[str, UUID]:
+        """The parts that are not None, by name."""
+        parts = {
+            "post_id": self.post_id,
+            "author_id": self.author_id,
+            "recipient_id": self.recipient_id,
+        }
+        return {name: value for name, value in parts.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +64,31 @@ class InboxItem:
 class Notifications:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._locked = False
 
     async def lock(self) -> None:
         """Let no other transaction change posts, follows or notifications until this one ends."""
-        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        if not self._locked:
+            await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            self._locked = True
 
     async def remove_undue(self, scope: Scope) -> None:
         """Remove items whose post is gone or whose recipient did not follow at its time."""
-        followed = exists().where(
-            Follow.follower_id == Notification.recipient_id, _due_to_followers()
+        given = scope.given
+        await self._session.execute(
+            _undue(*given), given, execution_options={"synchronize_session": False}
         )
-        undue = delete(Notification).where(
-            PublishedPost.post_id == Notification.post_id,
-            scope.covers(Notification.recipient_id),
-            ~followed,
-        )
-        await self._session.execute(undue, execution_options={"synchronize_session": False})
 
     async def find_missing(self, scope: Scope) -> Sequence[tuple[UUID, UUID, datetime]]:
         """Return post, recipient and time of the items that are due and not there."""
-        there = exists().where(
-            Notification.post_id == PublishedPost.post_id,
-            Notification.recipient_id == Follow.follower_id,
-        )
-        query = (
-            select(PublishedPost.post_id, Follow.follower_id, PublishedPost.published_at)
-            .distinct()
-            .where(_due_to_followers(), scope.covers(Follow.follower_id), ~there)
-        )
-        rows = await self._session.execute(query)
+        given = scope.given
+        rows = await self._session.execute(_missing(*given), given)
         return [(post_id, recipient_id, at) for post_id, recipient_id, at in rows]
 
     async def add(self, items: Sequence[dict[str, Any]]) -> None:
         """Add items; those that are there already stay as they are."""
-        if items:
-            await self._session.execute(insert(Notification).on_conflict_do_nothing(), items)
+        for item in items:
+            write_later(self._session, _ADD, item)
 
 
 class Inbox:
@@ -113,6 +119,40 @@ class Inbox:
         if after is not None:
             query = query.where(tuple_(Notification.created_at, Notification.id) < after)
         return [InboxItem(*row) for row in await self._connection.execute(query)]
+
+
+# Made once for each kind of scope: to make one takes longer than to run it.
+@cache
+def _undue(*given: str) -> Delete:
+    followed = exists().where(Follow.follower_id == Notification.recipient_id, _due_to_followers())
+    return delete(Notification).where(
+        PublishedPost.post_id == Notification.post_id,
+        *_covers(given, Notification.recipient_id),
+        ~followed,
+    )
+
+
+@cache
+def _missing(*given: str) -> Select[UUID, UUID, datetime]:
+    there = exists().where(
+        Notification.post_id == PublishedPost.post_id,
+        Notification.recipient_id == Follow.follower_id,
+    )
+    return (
+        select(PublishedPost.post_id, Follow.follower_id, PublishedPost.published_at)
+        .distinct()
+        .where(_due_to_followers(), *_covers(given, Follow.follower_id), ~there)
+    )
+
+
+def _covers(given: Iterable[str], recipient: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions of a scope, whose recipient is held by a column of the query's."""
+    columns = {
+        "post_id": PublishedPost.post_id,
+        "author_id": PublishedPost.author_id,
+        "recipient_id": recipient,
+    }
+    return [columns[name] == bindparam(name) for name in given]
 
 
 def _due_to_followers() -> ColumnElement[bool]:

@@ -1,16 +1,25 @@
 """The copy of published posts. What is not newer than the row is ignored."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import literal, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import write_later
 from common.place import Place
 from notifier_service.models import PublishedPost
 
 # The first publication counts: what is published again notifies nobody again.
-_CHANGES = ("author_username", "title", "slug", "epoch", "position")
+_CHANGES: Final = ("author_username", "title", "slug", "epoch", "position")
+_NEW: Final = insert(PublishedPost)
+_SAVE: Final = _NEW.on_conflict_do_update(
+    index_elements=[PublishedPost.post_id],
+    set_={"deleted": False} | {name: _NEW.excluded[name] for name in _CHANGES},
+    where=tuple_(PublishedPost.epoch, PublishedPost.position)
+    < tuple_(_NEW.excluded.epoch, _NEW.excluded.position),
+)
 
 
 class Posts:
@@ -20,15 +29,8 @@ class Posts:
     async def publish(self, post: PublishedPost) -> None:
         """Keep a post, or what has changed about it."""
         columns = PublishedPost.__table__.columns.keys()
-        values = {name: getattr(post, name) for name in columns if name != "deleted"}
-        new = insert(PublishedPost).values(values)
-        saved = new.on_conflict_do_update(
-            index_elements=["post_id"],
-            set_={"deleted": False} | {name: new.excluded[name] for name in _CHANGES},
-            where=tuple_(PublishedPost.epoch, PublishedPost.position)
-            < tuple_(new.excluded.epoch, new.excluded.position),
-        )
-        await self._session.execute(saved)
+        row = {name: getattr(post, name) for name in columns if name != "deleted"}
+        write_later(self._session, _SAVE, row)
 
     async def delete_older(self, *, place: Place) -> list[UUID]:
         """Mark posts that were told before `place` as deleted; return their ids."""
