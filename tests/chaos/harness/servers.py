@@ -177,8 +177,9 @@ class ValkeyServer:
         await until(self._answers, seconds=30, what="Valkey answers")
 
     async def kill(self) -> None:
-        """End it at once, with all it knows."""
+        """End it at once, with all it knows; the drill's own connections go with it."""
         await self._child.end(SIGKILL)
+        await self.redis.connection_pool.disconnect()
 
     def freeze(self) -> None:
         """Stop it as SIGSTOP does: connections stay open and nothing is answered."""
