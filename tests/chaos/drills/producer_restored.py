@@ -6,9 +6,12 @@ from typing import Final
 
 from tests.chaos import tally
 from tests.chaos.harness.ledger import Allowed
+from tests.chaos.harness.servers import until
 from tests.chaos.harness.trial import Drill, Trial, now
 
 ALARM_SECONDS: Final = 60.0
+# deploy/prometheus/alerts.yaml
+ALARM: Final = 'colonnade_lost_range_timestamp_seconds{kind="ghosts",producer="posts"}'
 CONSUMERS: Final = (tally.NAME, "notifier")
 
 
@@ -36,10 +39,23 @@ async def _restore(
         restored = now()
         trial.allowed = Allowed(rolled_back=(began, restored))
         await trial.recover(within=ALARM_SECONDS, what="ghosts recorded, all caught up")
+        alarmed = await _alarm_seconds(trial, restored)
+        trial.note_recovery(alarmed, ALARM_SECONDS, "the alarm's metric says so")
     for consumer in CONSUMERS:
         found = await trial.lost_ranges(consumer, "ghosts")
         trial.expect(found > 0, f"{consumer} recorded no ghosts")
     trial.expect(await _epoch(trial) > epoch, "no new epoch was opened")
+
+
+async def _alarm_seconds(trial: Trial, restored: float) -> float:
+    """Wait until notifier shows what the alert rule of ghosts looks at; return how long it took."""
+
+    async def shown() -> bool:
+        found = await asyncio.to_thread(trial.world.metric, "notifier-worker", ALARM)
+        return found > restored
+
+    await until(shown, seconds=ALARM_SECONDS, what="notifier shows its ghosts")
+    return now() - restored
 
 
 async def _epoch(trial: Trial) -> int:

@@ -169,6 +169,13 @@ class World:
         async with open_database(settings) as database:
             yield database
 
+    def metric(self, part: str, sample: str) -> float:
+        """The value of a sample (`name{label="value"}`) that a part shows now; 0 without one."""
+        records = {each["name"]: each for each in self.stack.board()["processes"]}
+        url = f"http://{LOOPBACK}:{records[part]['port']}/metrics"
+        lines = httpx.get(url, trust_env=False).raise_for_status().text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample))
+
     def mails(self) -> int:
         """How many mails the mailbox received."""
         answer = httpx.get(f"{self.mailbox_url}/api/v1/messages?limit=1", trust_env=False)

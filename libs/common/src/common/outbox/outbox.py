@@ -1,14 +1,18 @@
 """The outbox of a transaction: an event commits with the fact that it reports, or not at all."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import Event
+from common.db import write_later
 from common.ids import new_id
 from common.outbox.tables import OutboxRow
 from common.trace import current_headers
+
+_ADD: Final = insert(OutboxRow)
 
 
 class Outbox:
@@ -18,25 +22,23 @@ class Outbox:
         self._session = session
 
     async def add(self, event: Event, *, key: UUID | str) -> UUID:
-        """Write the event's row; the relay publishes it after the commit.
+        """Write the event's row before the commit; the relay publishes it after that.
 
         Args:
             event: The fact.
-            key: The aggregate whose events stay in order: its row must be locked by now, which the
-                flush ensures for what the session has pending.
+            key: The aggregate whose events stay in order: its row must be locked by now, or be
+                pending in the session, which is written first.
 
         Returns:
             The event's id, from which consumers derive the ids of what they make of it.
         """
-        await self._session.flush()
         event_id = new_id()
-        await self._session.execute(
-            insert(OutboxRow).values(
-                event_id=event_id,
-                type=event.wire_name,
-                key=str(key),
-                payload=event.model_dump(mode="json"),
-                headers=current_headers(),
-            )
-        )
+        row = {
+            "event_id": event_id,
+            "type": event.wire_name,
+            "key": str(key),
+            "payload": event.model_dump(mode="json"),
+            "headers": current_headers(),
+        }
+        write_later(self._session, _ADD, row)
         return event_id
