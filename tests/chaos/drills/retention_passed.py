@@ -7,6 +7,7 @@ from typing import Final
 from common.clock import utc_now
 from common.outbox import Retention
 from common.outbox.retention import BATCH, KEEP_AT_MOST
+from common.place import stream_key
 from tests.chaos import tally
 from tests.chaos.harness.ledger import Allowed
 from tests.chaos.harness.trial import Drill, Trial
@@ -48,7 +49,8 @@ async def _outlive_the_log(trial: Trial, *, new: bool) -> None:
 
 
 async def _let_time_pass(trial: Trial, producer: str) -> None:
-    """Let retention do its work with the clock of a month later."""
+    """Let retention do its work with the clock of a month later, and streams be cut as long."""
+    await trial.world.valkey.redis.xtrim(stream_key(producer), maxlen=0, approximate=False)
     later = utc_now() + KEEP_AT_MOST + timedelta(days=1)
     async with trial.world.database(producer) as database:
         while await Retention(database).forget(now=later) == BATCH:
