@@ -25,7 +25,7 @@ from common.supervision import beat
 ASSIGN_BATCH: Final = 500
 REBUILD_TAIL: Final = 10_000
 STREAM_MAXLEN: Final = 100_000
-BUSY_POLL_SECONDS: Final = 0.005
+BUSY_POLL_SECONDS: Final = 0.003
 IDLE_POLL_SECONDS: Final = 0.05
 # From busy to idle in a second: who writes now and then should not wait for a slow poll.
 SLOWING: Final = 1.05
