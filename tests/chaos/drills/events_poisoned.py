@@ -21,6 +21,10 @@ _MALFORMED_EVENT: Final = """
     INSERT INTO outbox (event_id, type, key, payload, headers)
     VALUES ($1::uuid, 'posts.post_published.v1', $1::uuid::text, '{"post_id": "no"}', '{}')
 """
+_MALFORMED_PARKED: Final = """
+    SELECT count(*) FROM parked_events
+     WHERE envelope->'payload'->>'post_id' = 'no' AND skipped_at IS NULL
+"""
 _WAITING: Final = "SELECT DISTINCT key FROM parked_events WHERE skipped_at IS NULL"
 
 
@@ -52,6 +56,7 @@ async def poison(trial: Trial) -> None:
 async def _mend(trial: Trial) -> float:
     """Do what an operator does: let go what breaks its contract, retry the rest."""
     for consumer in (tally.NAME, "notifier"):
+        await _until_parked(trial, consumer)
         async with trial.world.database(consumer) as mine, mine.transaction() as session:
             parked = await list_parked(
                 session, producer="posts", key=None, skipped=False, after=None, limit=1000
@@ -66,6 +71,14 @@ async def _mend(trial: Trial) -> float:
         return not await trial.world.fetch(tally.NAME, _WAITING)
 
     return await until(nothing_waits, seconds=60, what="the queue is empty")
+
+
+async def _until_parked(trial: Trial, consumer: str) -> None:
+    async def all_are() -> bool:
+        rows = await trial.world.fetch(consumer, _MALFORMED_PARKED)
+        return int(rows[0][0]) == MALFORMED
+
+    await until(all_are, seconds=60, what=f"{consumer} parked what breaks its contract")
 
 
 def _is_malformed(event: ParkedEvent) -> bool:

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
+
+from redis.exceptions import ResponseError
 
 from common.place import stream_key
 from tests.chaos.harness.trial import Drill, Trial
@@ -17,11 +20,14 @@ async def add_stray(trial: Trial) -> None:
 
 
 async def add_foreign(trial: Trial) -> None:
-    """An entry at the very place that the next event will have, and of another content."""
-    top = await _top(trial)
-    epoch, position = (int(part) for part in top.split("-"))
+    """An entry at the very place that an event will have in a moment, and of another content."""
     stray: Any = {"event": '{"epoch": 1}', "more": "x"}
-    await trial.world.valkey.redis.xadd(KEY, stray, id=f"{epoch}-{position + 3}")
+    while True:
+        epoch, position = (int(part) for part in (await _top(trial)).split("-"))
+        # The event may be there by now: then the next moment is taken.
+        with suppress(ResponseError):
+            await trial.world.valkey.redis.xadd(KEY, stray, id=f"{epoch}-{position + 3}")
+            return
 
 
 async def replace_type(trial: Trial) -> None:
