@@ -58,6 +58,15 @@ async def current_user(user: Annotated[User | None, Depends(optional_user)]) -> 
     return user
 
 
+async def user_of(request: Request) -> User:
+    """Return whom the token of a request speaks for, before any dependency of its route.
+
+    Raises:
+        Unauthenticated: There is no token, or it is not valid.
+    """
+    return await current_user(await optional_user(request, await _user_bearer(request)))
+
+
 async def current_caller(request: Request, credentials: _InternalCredentials) -> str:
     """Return the name of the service that calls.
 

@@ -20,6 +20,7 @@ INTERNAL_FILE = "openapi.internal.json"
 
 _REF = "#/components/schemas/"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}}
+_VALIDATION = "Validation Error"
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
@@ -58,7 +59,10 @@ def _document(app: FastAPI, *, internal: bool) -> dict[str, Any]:
 def _document_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "422" in responses:
-        responses["422"] = {"description": "The input is not valid.", "content": _PROBLEM}
+        # FastAPI's own words for it, unless the route has chosen others.
+        given = responses["422"]["description"]
+        description = "The input is not valid." if given == _VALIDATION else given
+        responses["422"] = {"description": description, "content": _PROBLEM}
     if operation.get("security"):
         responses["401"] = {"description": "There is no valid token.", "content": _PROBLEM}
     for status, response in responses.items():

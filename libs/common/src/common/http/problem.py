@@ -105,6 +105,12 @@ def app_error_response(error: AppError) -> Response:
     status = STATUS[error.category]
     level = log.warning if status in _RETRYABLE else log.info
     level("request_failed", code=error.code, status=status)
+    return app_error_problem(error)
+
+
+def app_error_problem(error: AppError) -> Response:
+    """Return the problem document of an expected failure, and say nothing of it."""
+    status = STATUS[error.category]
     return problem_response(
         status,
         code=error.code,
