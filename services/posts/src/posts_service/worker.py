@@ -1,7 +1,8 @@
-"""Process: posts' relay and its consumers."""
+"""Process: posts' relay, its consumers, and the end of the answers that it keeps."""
 
 import uvloop
 
+from common.idempotency import answer_loops
 from common.outbox import relay_loops
 from common.streams import consumer_loops
 from common.worker import run_worker
@@ -23,7 +24,8 @@ async def run(settings: Settings) -> None:
             streams=platform.streams,
             peers=platform.peers,
         )
-        await run_worker("posts", settings, platform, producing | consumers)
+        answers = answer_loops(platform.database)
+        await run_worker("posts", settings, platform, producing | consumers | answers)
 
 
 def main() -> None:

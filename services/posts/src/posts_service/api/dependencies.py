@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from common.http.transactions import transaction
 from posts_service.resources import Resources
 from posts_service.unit_of_work import Reads, Tx
 
@@ -13,12 +14,6 @@ def resources_of(request: Request) -> Resources:
     """Return what the process opened at its start."""
     resources: Resources = request.app.state.resources
     return resources
-
-
-async def transaction(request: Request) -> AsyncIterator[Tx]:
-    """Open the request's transaction; it commits before the answer is sent."""
-    async with resources_of(request).transaction() as tx:
-        yield tx
 
 
 async def reads(request: Request) -> AsyncIterator[Reads]:

@@ -16,6 +16,7 @@ from common.http.etag import (
     not_modified,
     tag_headers,
 )
+from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, Pagination
 from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
 from posts_service.api.schemas.posts import PostCreate, PostRead, PostSummary, PostUpdate, Tag
@@ -24,7 +25,7 @@ from posts_service.repositories.posts import PostSummaryView, PostView
 from posts_service.usecases import posts
 from posts_service.usecases.slugs import reference_of
 
-router = APIRouter(prefix="/api/v1/posts", tags=["posts"])
+router = APIRouter(prefix="/api/v1/posts", tags=["posts"], route_class=IdempotentRoute)
 
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client holds this representation."}

@@ -1,6 +1,7 @@
-"""What posts keeps: posts, copies of their authors, its events, and how far it read others'."""
+"""What posts keeps: posts, copies of their authors, its events, answers, what it read of others."""
 
 from common.db.jwks_copy import JwksCopy
+from common.idempotency import tables as idempotency_tables
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
 from posts_service.models.authors import Author
@@ -14,6 +15,7 @@ __all__ = [
     "JwksCopy",
     "Post",
     "PostStatus",
+    "idempotency_tables",
     "outbox_tables",
     "stream_tables",
 ]
