@@ -27,6 +27,7 @@ from common.http.pagination import encode_cursor
 from common.http.problem import MEDIA_TYPE
 from common.settings import ServiceSettings
 from common.testing.commits import CommitConformance
+from common.testing.idempotency import IdempotencyConformance
 from common.testing.keys import (
     SIGNING,
     bearer,
@@ -371,6 +372,7 @@ class Conformance(
     HttpConformance,
     IdentityConformance,
     CommitConformance,
+    IdempotencyConformance,
     DocumentConformance,
     MigrationConformance,
 ):
