@@ -33,19 +33,25 @@ _ADD: Final = insert(Notification).on_conflict_do_nothing()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which part of the inboxes something happened to: None stands for all."""
+    """Which part of the inboxes something happened to: None stands for all.
+
+    `since` is the time from which on posts are concerned: who follows and unfollows somebody again
+    and again must not have all that this author ever wrote looked through each time.
+    """
 
     post_id: UUID | None = None
     author_id: UUID | None = None
     recipient_id: UUID | None = None
+    since: datetime | None = None
 
     @property
-    def given(self) -> dict[str, UUID]:
+    def given(self) -> dict[str, UUID | datetime]:
         """The parts that are not None, by name."""
         parts = {
             "post_id": self.post_id,
             "author_id": self.author_id,
             "recipient_id": self.recipient_id,
+            "since": self.since,
         }
         return {name: value for name, value in parts.items() if value is not None}
 
@@ -127,7 +133,7 @@ def _undue(*given: str) -> Delete:
     followed = exists().where(Follow.follower_id == Notification.recipient_id, _due_to_followers())
     return delete(Notification).where(
         PublishedPost.post_id == Notification.post_id,
-        *_covers(given, Notification.recipient_id),
+        *_covers(given, Notification.recipient_id, Notification.created_at),
         ~followed,
     )
 
@@ -141,18 +147,23 @@ def _missing(*given: str) -> Select[UUID, UUID, datetime]:
     return (
         select(PublishedPost.post_id, Follow.follower_id, PublishedPost.published_at)
         .distinct()
-        .where(_due_to_followers(), *_covers(given, Follow.follower_id), ~there)
+        .where(
+            _due_to_followers(),
+            *_covers(given, Follow.follower_id, PublishedPost.published_at),
+            ~there,
+        )
     )
 
 
-def _covers(given: Iterable[str], recipient: Any) -> list[ColumnElement[bool]]:
-    """Return the conditions of a scope, whose recipient is held by a column of the query's."""
-    columns = {
-        "post_id": PublishedPost.post_id,
-        "author_id": PublishedPost.author_id,
-        "recipient_id": recipient,
+def _covers(given: Iterable[str], recipient: Any, at: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions of a scope; recipient and time are held by columns of the query's."""
+    conditions = {
+        "post_id": PublishedPost.post_id == bindparam("post_id"),
+        "author_id": PublishedPost.author_id == bindparam("author_id"),
+        "recipient_id": recipient == bindparam("recipient_id"),
+        "since": at >= bindparam("since"),
     }
-    return [columns[name] == bindparam(name) for name in given]
+    return [conditions[name] for name in given]
 
 
 def _due_to_followers() -> ColumnElement[bool]:

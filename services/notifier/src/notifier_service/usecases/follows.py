@@ -17,7 +17,7 @@ async def begin_follow(
     await tx.follows.begin(
         follower_id=follower_id, followee_id=followee_id, since=since, place=place
     )
-    await deliver_due(tx, Scope(author_id=followee_id, recipient_id=follower_id))
+    await deliver_due(tx, Scope(author_id=followee_id, recipient_id=follower_id, since=since))
 
 
 async def end_follow(
@@ -26,7 +26,7 @@ async def end_follow(
     """Copy that somebody follows somebody no longer; earlier posts stay in the inbox."""
     await tx.notifications.lock()
     await tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
-    await withdraw_undue(tx, Scope(author_id=followee_id, recipient_id=follower_id))
+    await withdraw_undue(tx, Scope(author_id=followee_id, recipient_id=follower_id, since=until))
 
 
 async def copy_follow(
