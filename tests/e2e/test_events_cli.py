@@ -17,8 +17,8 @@ from devstack.speaker import speaker_environment
 from tests.e2e.platform import Platform
 
 POISON = """
-    INSERT INTO users.outbox (event_id, type, key, payload, headers)
-    VALUES ($1, 'users.user_followed.v1', 'poisoned', '{}', '{}')
+    INSERT INTO posts.outbox (event_id, type, key, payload, headers)
+    VALUES ($1, 'posts.post_deleted.v1', 'poisoned', '{}', '{}')
 """
 
 
@@ -44,7 +44,7 @@ def eventually[T](probe: Callable[[], T]) -> T:
 
 
 async def say_nonsense(platform: Platform, event_id: str) -> None:
-    """Commit an event that no handler can read, as a bug in users would."""
+    """Commit an event that no handler can read, as a bug in posts would."""
     url = platform.process("postgres")["url"].rpartition("/")[0] + "/colonnade"
     connection = await asyncpg.connect(url)
     await connection.execute(POISON, event_id)
@@ -87,7 +87,7 @@ async def test_a_poisoned_event_is_parked_seen_skipped_and_gone(platform: Platfo
     eventually(lambda: event_id in colonnade(platform, "parked")[1])
     code, printed = colonnade(platform, "lag")
     assert code == 1
-    assert "colonnade events parked --consumer notifier --producer users" in printed
+    assert "colonnade events parked --consumer notifier --producer posts" in printed
     assert '"key": "poisoned"' in colonnade(platform, "show", event_id)[1]
 
     code, printed = colonnade(platform, "skip", event_id, "--reason", "It was nonsense.")

@@ -60,6 +60,7 @@ async def test_what_is_rolled_back_and_done_again_stays_visible(
         (2, "ValueError: poison"),  # Together with the others, ended at once.
         (1, "rolled back by ValueError"),
         (1, None),
+        (2, "ValueError: poison"),  # In the second half of the batch.
         (2, "ValueError: poison"),  # Alone: now it is parked.
         (3, None),
         (2, None),  # The retry.

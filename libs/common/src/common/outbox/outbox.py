@@ -7,7 +7,6 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.contracts import Event
-from common.db import write_later
 from common.ids import new_id
 from common.outbox.tables import OutboxRow
 from common.trace import current_headers
@@ -22,12 +21,12 @@ class Outbox:
         self._session = session
 
     async def add(self, event: Event, *, key: UUID | str) -> UUID:
-        """Write the event's row before the commit; the relay publishes it after that.
+        """Write the event's row; the relay publishes it after the commit.
 
         Args:
             event: The fact.
-            key: The aggregate whose events stay in order: its row must be locked by now, or be
-                pending in the session, which is written first.
+            key: The aggregate whose events stay in order: its row must be locked by now, which the
+                flush ensures for what the session has pending.
 
         Returns:
             The event's id, from which consumers derive the ids of what they make of it.
@@ -40,5 +39,8 @@ class Outbox:
             "payload": event.model_dump(mode="json"),
             "headers": current_headers(),
         }
-        write_later(self._session, _ADD, row)
+        # At once, not later: events of one transaction and of those that overtake it are numbered
+        # in the order in which they were added.
+        await self._session.flush()
+        await self._session.execute(_ADD, row)
         return event_id
