@@ -10,10 +10,12 @@ from sqlalchemy import select
 from common.contracts import AccountRegistered
 from common.ids import new_id
 from common.testing.keys import bearer, mint_user_token
-from users_service.models import Follow, Profile, outbox_tables
+from users_service.models import Block, Follow, Mute, Profile, outbox_tables
 from users_service.resources import Resources
 
 ME = "/api/v1/users/me"
+BLOCKS = f"{ME}/blocks"
+MUTES = f"{ME}/mutes"
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,31 @@ async def follows(resources: Resources) -> list[tuple[UUID, UUID]]:
     async with resources.transaction() as tx:
         rows = await tx.session.execute(select(Follow.follower_id, Follow.followee_id))
         return [(follower, followee) for follower, followee in rows]
+
+
+async def blocks(resources: Resources) -> list[tuple[UUID, UUID]]:
+    """Who blocks whom."""
+    async with resources.transaction() as tx:
+        rows = await tx.session.execute(select(Block.blocker_id, Block.blocked_id))
+        return [(blocker, blocked) for blocker, blocked in rows]
+
+
+async def mutes(resources: Resources) -> list[tuple[UUID, UUID]]:
+    """Who mutes whom."""
+    async with resources.transaction() as tx:
+        rows = await tx.session.execute(select(Mute.muter_id, Mute.muted_id))
+        return [(muter, muted) for muter, muted in rows]
+
+
+async def listed(client: httpx.AsyncClient, path: str, person: Person) -> list[str]:
+    """The usernames in one of somebody's own lists, read two a page."""
+    found: list[str] = []
+    query: dict[str, str | int] | None = {"limit": 2}
+    while query is not None:
+        response = await client.get(path, params=query, headers=person.headers)
+        assert response.status_code == 200, response.text
+        page = response.json()
+        found += [item["username"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        query = {"limit": 2, "cursor": cursor} if cursor else None
+    return found

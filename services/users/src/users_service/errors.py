@@ -1,11 +1,19 @@
 """The errors of users.
 
 AppError
-├── NotFound  UserNotFound
-└── Conflict  SelfFollow, UsernameInUse
+├── Forbidden  FollowNotAllowed
+├── NotFound   UserNotFound
+└── Conflict   SelfBlock, SelfFollow, SelfMute, UsernameInUse
 """
 
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, Forbidden, NotFound
+
+
+class FollowNotAllowed(Forbidden):
+    """One of the two blocks the other: it says the same whichever of them it is."""
+
+    code = "users.follow_not_allowed"
+    message = "This user cannot be followed."
 
 
 class UserNotFound(NotFound):
@@ -13,9 +21,19 @@ class UserNotFound(NotFound):
     message = "There is no such user."
 
 
+class SelfBlock(Conflict):
+    code = "users.self_block"
+    message = "Nobody can block themselves."
+
+
 class SelfFollow(Conflict):
     code = "users.self_follow"
     message = "Nobody can follow themselves."
+
+
+class SelfMute(Conflict):
+    code = "users.self_mute"
+    message = "Nobody can mute themselves."
 
 
 class UsernameInUse(Conflict):

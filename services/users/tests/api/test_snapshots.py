@@ -1,8 +1,9 @@
-"""Who there is and who follows whom, for services that fell behind the log."""
+"""Who there is and who follows, blocks and mutes whom, for services that fell behind the log."""
 
 from typing import Any
 
 import httpx
+import pytest
 
 from common.testing.keys import bearer, mint_internal_token
 from services.users.tests.factories import Person, arrive
@@ -35,3 +36,26 @@ async def test_cards_and_follows_are_told_page_by_page(client: httpx.AsyncClient
         (row["follower_id"], row["followee_id"]) for row in await rows(client, "user_followed")
     }
     assert follows == {(str(a.id), str(b.id)) for a in people for b in people if a is not b}
+
+
+@pytest.mark.parametrize(
+    ("action", "fact", "names"),
+    [
+        ("block", "user_blocked", ("blocker_id", "blocked_id")),
+        ("mute", "user_muted", ("muter_id", "muted_id")),
+    ],
+)
+async def test_blocks_and_mutes_are_told_as_their_event_tells_them(
+    client: httpx.AsyncClient, action: str, fact: str, names: tuple[str, str]
+) -> None:
+    ada, grace, edith = people = [Person("ada"), Person("grace"), Person("edith")]
+    await arrive(client, *people)
+    for other in (grace, edith):
+        await client.put(f"{other.path}/{action}", headers=ada.headers)
+    await client.put(f"{ada.path}/{action}", headers=grace.headers)
+    await client.delete(f"{edith.path}/{action}", headers=ada.headers)
+    found = await rows(client, fact)
+    assert {tuple(row[name] for name in names) for row in found} == {
+        (str(ada.id), str(grace.id)),
+        (str(grace.id), str(ada.id)),
+    }

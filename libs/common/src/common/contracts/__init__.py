@@ -12,7 +12,15 @@ from common.contracts.auth import (
 from common.contracts.base import Envelope, Event
 from common.contracts.names import WireName, parse_wire_name
 from common.contracts.posts import PostDeleted, PostPublished
-from common.contracts.users import ProfileChanged, UserFollowed, UserUnfollowed
+from common.contracts.users import (
+    ProfileChanged,
+    UserBlocked,
+    UserFollowed,
+    UserMuted,
+    UserUnblocked,
+    UserUnfollowed,
+    UserUnmuted,
+)
 
 EVENTS: tuple[type[Event], ...] = (
     AccountRegistered,
@@ -21,8 +29,12 @@ EVENTS: tuple[type[Event], ...] = (
     PostDeleted,
     PostPublished,
     ProfileChanged,
+    UserBlocked,
     UserFollowed,
+    UserMuted,
+    UserUnblocked,
     UserUnfollowed,
+    UserUnmuted,
 )
 
 __all__ = [
@@ -35,8 +47,12 @@ __all__ = [
     "PostDeleted",
     "PostPublished",
     "ProfileChanged",
+    "UserBlocked",
     "UserFollowed",
+    "UserMuted",
+    "UserUnblocked",
     "UserUnfollowed",
+    "UserUnmuted",
     "WireName",
     "parse_wire_name",
 ]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,6 +31,16 @@ class Follows:
         if after is not None:
             query = query.where(key > after)
         return list((await self._session.execute(query)).scalars())
+
+    async def remove_between(self, one_id: UUID, other_id: UUID) -> list[tuple[UUID, UUID]]:
+        """Delete the follows between two people; return follower and followee of each."""
+        pair = tuple_(Follow.follower_id, Follow.followee_id)
+        gone = await self._session.execute(
+            delete(Follow)
+            .where(or_(pair == (one_id, other_id), pair == (other_id, one_id)))
+            .returning(Follow.follower_id, Follow.followee_id)
+        )
+        return [(follower_id, followee_id) for follower_id, followee_id in gone]
 
     async def remove(self, follower_id: UUID, followee_id: UUID) -> bool:
         """Delete a follow and hold its row; False when there is none."""

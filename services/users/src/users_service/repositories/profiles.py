@@ -1,5 +1,6 @@
 """Profiles by the keys they are unique by."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from users_service.models import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A person as the lists of others show them: `since` is when they came to be in the list."""
+
+    id: UUID
+    username: str
+    display_name: str
+    since: datetime
 
 
 class Profiles:
