@@ -7,10 +7,19 @@ from uuid import UUID
 import httpx
 from sqlalchemy import select
 
-from common.contracts import ProfileChanged
+from common.clock import utc_now
+from common.contracts import (
+    ProfileChanged,
+    UserBlocked,
+    UserFollowed,
+    UserMuted,
+    UserUnblocked,
+    UserUnfollowed,
+    UserUnmuted,
+)
 from common.ids import new_id
 from common.testing.keys import bearer, mint_user_token
-from posts_service.models import Author, Post, outbox_tables
+from posts_service.models import Author, Post, Relation, outbox_tables
 from posts_service.resources import Resources
 
 POSTS = "/api/v1/posts"
@@ -32,6 +41,24 @@ class Person:
         return ProfileChanged(
             user_id=self.id, username=username or self.username, display_name=display_name
         )
+
+    def follows(self, other: "Person") -> UserFollowed:
+        return UserFollowed(follower_id=self.id, followee_id=other.id, followed_at=utc_now())
+
+    def unfollows(self, other: "Person") -> UserUnfollowed:
+        return UserUnfollowed(follower_id=self.id, followee_id=other.id, unfollowed_at=utc_now())
+
+    def mutes(self, other: "Person") -> UserMuted:
+        return UserMuted(muter_id=self.id, muted_id=other.id, muted_at=utc_now())
+
+    def unmutes(self, other: "Person") -> UserUnmuted:
+        return UserUnmuted(muter_id=self.id, muted_id=other.id, unmuted_at=utc_now())
+
+    def blocks(self, other: "Person") -> UserBlocked:
+        return UserBlocked(blocker_id=self.id, blocked_id=other.id, blocked_at=utc_now())
+
+    def unblocks(self, other: "Person") -> UserUnblocked:
+        return UserUnblocked(blocker_id=self.id, blocked_id=other.id, unblocked_at=utc_now())
 
 
 def draft(**changes: Any) -> dict[str, Any]:
@@ -87,3 +114,10 @@ async def slugs(resources: Resources) -> list[str]:
     """The slugs of all posts."""
     async with resources.transaction() as tx:
         return list((await tx.session.execute(select(Post.slug))).scalars())
+
+
+async def related(resources: Resources, kind: type[Relation]) -> set[tuple[UUID, UUID]]:
+    """Who follows, mutes or blocks whom at present."""
+    query = select(kind.actor_id, kind.target_id).where(kind.ended.is_(False))
+    async with resources.transaction() as tx:
+        return {(actor, target) for actor, target in await tx.session.execute(query)}

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from common.outbox import Outbox
 from posts_service.repositories.authors import Authors
 from posts_service.repositories.posts import PostReads, Posts
+from posts_service.repositories.relations import Relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,12 @@ class Tx:
     outbox: Outbox
     posts: Posts
     authors: Authors
+    relations: Relations
 
     @classmethod
     def of(cls, session: AsyncSession) -> Self:
         """Bind the repositories to a session that somebody else commits."""
-        return cls(session, Outbox(session), Posts(session), Authors(session))
+        return cls(session, Outbox(session), Posts(session), Authors(session), Relations(session))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """What becomes of users' events, from a real entry on their stream to the name in a post."""
 
 import asyncio
+from typing import ClassVar
 
 import httpx
 import pytest
 
-from common.clock import utc_now
-from common.contracts import UserFollowed
-from common.ids import new_id
+from common.contracts import Event
 from common.place import Place
 from common.testing.conformance import assert_problem
 from common.testing.producers import Producer
@@ -28,6 +27,12 @@ from services.posts.tests.factories import (
 
 ADA = Person("ada")
 GRACE = Person("grace")
+
+
+class AvatarChanged(Event):
+    """Something that users may tell one day."""
+
+    wire_name: ClassVar = "users.avatar_changed.v1"
 
 
 async def name(client: httpx.AsyncClient, slug: str = "on-compilers") -> tuple[str, str]:
@@ -128,11 +133,7 @@ async def test_a_post_does_not_wait_for_a_rename_that_is_not_committed_yet(
 async def test_events_that_do_not_concern_posts_are_passed_over(
     users: Producer, resources: Resources, count: int
 ) -> None:
-    follows = [
-        UserFollowed(follower_id=new_id(), followee_id=ADA.id, followed_at=utc_now())
-        for _ in range(count)
-    ]
-    await users.heard(*follows, ADA.called("Ada"))
+    await users.heard(*(AvatarChanged() for _ in range(count)), ADA.called("Ada"))
     assert (await author(resources, ADA)).position == count + 2
 
 
