@@ -51,6 +51,21 @@ async def list_notes(pages: Pagination) -> Page[int]:
     return pages.page(numbers, kind="notes", key=lambda n: (n,), render=lambda n: n)
 
 
+@router.get("/versions")
+async def list_versions(pages: Pagination, conditions: Conditions) -> Response:
+    after = pages.after("versions", int)
+    first = after[0] + 1 if after else 0
+    return pages.answer(
+        range(first, min(5, first + pages.fetch)),
+        kind="versions",
+        key=lambda n: (n,),
+        render=lambda n: {"number": n},
+        version=lambda n: (n,),
+        conditions=conditions,
+        cache_control="public, no-cache",
+    )
+
+
 @router.get("/notes/{number}")
 async def read_note(number: int, conditions: Conditions, response: Response) -> dict[str, int]:
     tag = etag("note", number)

@@ -19,6 +19,22 @@ async def test_following_the_link_reads_each_item_once(client: httpx.AsyncClient
     assert seen == list(range(45))
 
 
+async def test_whoever_holds_a_page_gets_304_and_the_next_page_has_another_tag(
+    client: httpx.AsyncClient,
+) -> None:
+    first = await client.get("/api/v1/versions?limit=2")
+    assert first.json()["items"] == [{"number": 0}, {"number": 1}]
+    assert first.headers["cache-control"] == "public, no-cache"
+    held = {"If-None-Match": first.headers["etag"]}
+    again = await client.get("/api/v1/versions?limit=2", headers=held)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    query = {"limit": 5, "cursor": first.json()["next_cursor"]}
+    rest = await client.get("/api/v1/versions", params=query, headers=held)
+    assert (rest.status_code, len(rest.json()["items"])) == (200, 3)
+    assert rest.headers["etag"] != first.headers["etag"]
+
+
 @pytest.mark.parametrize("limit", ["0", "101", "x", "-1"])
 async def test_a_limit_outside_of_1_to_100_is_refused(
     client: httpx.AsyncClient, limit: str

@@ -15,6 +15,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from common.errors import Invalid
+from common.http.etag import REVALIDATE, Preconditions, etag, not_modified, tag_headers
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -78,6 +79,35 @@ class PageParams:
             next_cursor = encode_cursor(kind, key(rows[self.limit - 1]))
             self.response.headers["Link"] = next_link(self.request, next_cursor)
         return Page(items=[render(row) for row in rows[: self.limit]], next_cursor=next_cursor)
+
+    def answer[Row, Item](
+        self,
+        rows: Sequence[Row],
+        *,
+        kind: str,
+        key: Callable[[Row], Key],
+        render: Callable[[Row], Item],
+        version: Callable[[Row], Key],
+        conditions: Preconditions,
+        cache_control: str = REVALIDATE,
+    ) -> Response:
+        """Return the page of up to `fetch` rows with its tag; 304, unrendered, to who holds it.
+
+        Args:
+            rows: As for `page`.
+            kind: As for `page`.
+            key: As for `page`.
+            render: As for `page`.
+            version: Values that change whenever what is shown of a row does.
+            conditions: The client's.
+            cache_control: Who may keep the answer.
+        """
+        tag = etag(kind, *(part for row in rows for part in version(row)))
+        if conditions.unchanged(tag):
+            return not_modified(tag, cache_control)
+        body = self.page(rows, kind=kind, key=key, render=render).model_dump_json()
+        headers = {**self.response.headers, **tag_headers(tag, cache_control)}
+        return Response(body, headers=headers, media_type="application/json")
 
 
 async def page_params(
