@@ -23,6 +23,7 @@ from posts_service.models import Author, Post, Relation, outbox_tables
 from posts_service.resources import Resources
 
 POSTS = "/api/v1/posts"
+COMMENTS = "/api/v1/comments"
 SHARED = "public, no-cache"
 
 
@@ -82,6 +83,48 @@ async def edit(
 ) -> httpx.Response:
     path = f"{POSTS}/{post['id']}"
     return await client.patch(path, json=body, headers={**editor.headers, **headers})
+
+
+async def answer(
+    client: httpx.AsyncClient,
+    author: Person,
+    post: dict[str, Any],
+    body: str = "I *agree*.",
+    parent: str | None = None,
+) -> httpx.Response:
+    """Comment on a post, or on the comment with the id `parent`."""
+    sent = {"body": body} if parent is None else {"body": body, "parent_id": parent}
+    return await client.post(f"{POSTS}/{post['id']}/comments", json=sent, headers=author.headers)
+
+
+async def comment(
+    client: httpx.AsyncClient,
+    author: Person,
+    post: dict[str, Any],
+    body: str = "I *agree*.",
+    parent: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write a comment that must be accepted, and return it."""
+    response = await answer(client, author, post, body, parent["id"] if parent else None)
+    assert response.status_code == 201, response.text
+    written: dict[str, Any] = response.json()
+    return written
+
+
+async def thread(
+    client: httpx.AsyncClient, post: dict[str, Any], reader: Person | None = None, limit: int = 20
+) -> list[str | None]:
+    """The bodies of all comments as a reader sees them, None for a place without one."""
+    found: list[str | None] = []
+    query: dict[str, Any] | None = {"limit": limit}
+    while query is not None:
+        path, headers = f"{POSTS}/{post['id']}/comments", reader.headers if reader else {}
+        response = await client.get(path, params=query, headers=headers)
+        assert response.status_code == 200, response.text
+        found += [item["body"] for item in response.json()["items"]]
+        cursor = response.json()["next_cursor"]
+        query = {"limit": limit, "cursor": cursor} if cursor else None
+    return found
 
 
 async def titles(client: httpx.AsyncClient, **query: Any) -> list[str]:

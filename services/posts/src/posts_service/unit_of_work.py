@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from common.outbox import Outbox
 from posts_service.repositories.authors import Authors
+from posts_service.repositories.comments import CommentReads, Comments
 from posts_service.repositories.posts import PostReads, Posts
 from posts_service.repositories.relations import Relations
 
@@ -18,11 +19,19 @@ class Tx:
     posts: Posts
     authors: Authors
     relations: Relations
+    comments: Comments
 
     @classmethod
     def of(cls, session: AsyncSession) -> Self:
         """Bind the repositories to a session that somebody else commits."""
-        return cls(session, Outbox(session), Posts(session), Authors(session), Relations(session))
+        return cls(
+            session,
+            Outbox(session),
+            Posts(session),
+            Authors(session),
+            Relations(session),
+            Comments(session),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,9 @@ class Reads:
     """What one-statement reads need: no transaction, no entities."""
 
     posts: PostReads
+    comments: CommentReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
         """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
-        return cls(PostReads(connection))
+        return cls(PostReads(connection), CommentReads(connection))

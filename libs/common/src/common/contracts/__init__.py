@@ -11,7 +11,7 @@ from common.contracts.auth import (
 )
 from common.contracts.base import Envelope, Event
 from common.contracts.names import WireName, parse_wire_name
-from common.contracts.posts import PostDeleted, PostPublished
+from common.contracts.posts import CommentCreated, CommentDeleted, PostDeleted, PostPublished
 from common.contracts.users import (
     ProfileChanged,
     UserBlocked,
@@ -24,6 +24,8 @@ from common.contracts.users import (
 
 EVENTS: tuple[type[Event], ...] = (
     AccountRegistered,
+    CommentCreated,
+    CommentDeleted,
     EmailVerificationRequested,
     KnownAddressRegistered,
     PostDeleted,
@@ -40,6 +42,8 @@ EVENTS: tuple[type[Event], ...] = (
 __all__ = [
     "EVENTS",
     "AccountRegistered",
+    "CommentCreated",
+    "CommentDeleted",
     "EmailVerificationRequested",
     "Envelope",
     "Event",

@@ -1,9 +1,10 @@
-"""The HTTP routes of posts: public ones below /api/v1/posts, and /internal for services."""
+"""The HTTP routes of posts: public ones below /api/v1, and /internal for services."""
 
 from common.http.consumers import router as consumers
 from common.http.events import router as events
 from common.http.stream import router as stream
+from posts_service.api.comments import router as comments
 from posts_service.api.posts import router as posts
 from posts_service.api.snapshots import router as snapshots
 
-routers = (posts, events, snapshots, stream, consumers)
+routers = (posts, comments, events, snapshots, stream, consumers)

@@ -1,4 +1,4 @@
-"""What posts keeps: posts, copies of what users says of people, its events, others' cursors."""
+"""What posts keeps: posts, comments, copies of what users says of people, events, cursors."""
 
 from common.db.jwks_copy import JwksCopy
 from common.idempotency import tables as idempotency_tables
@@ -6,20 +6,25 @@ from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
 from posts_service.models.authors import Author
 from posts_service.models.base import Base
+from posts_service.models.comments import MAX_DEPTH, Comment, depth_of, path_of
 from posts_service.models.posts import ID_PATTERN, Post, PostStatus
 from posts_service.models.relations import Block, Follow, Mute, Relation
 
 __all__ = [
     "ID_PATTERN",
+    "MAX_DEPTH",
     "Author",
     "Base",
     "Block",
+    "Comment",
     "Follow",
     "JwksCopy",
     "Mute",
     "Post",
     "PostStatus",
     "Relation",
+    "depth_of",
     "outbox_tables",
+    "path_of",
     "stream_tables",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from posts_service.models.base import Base
+from posts_service.models.base import Base, Edited
 
 ID_PATTERN: Final = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # Lists show published posts alone, so their indexes hold nothing else.
@@ -21,7 +21,7 @@ class PostStatus(StrEnum):
     PUBLISHED = "published"
 
 
-class Post(Base):
+class Post(Edited, Base):
     """Tags are values of a post, written and read with it: an array keeps their order in one row.
 
     For a rare tag a list goes through the GIN index, for a frequent one along the newest posts.
@@ -54,5 +54,3 @@ class Post(Base):
     tags: Mapped[list[str]] = mapped_column(ARRAY(String))
     status: Mapped[str]
     published_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]

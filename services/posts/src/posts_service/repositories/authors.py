@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db import write_later
 from common.place import EMPTY, Place
-from posts_service.models import Author, Post
+from posts_service.models import Author, Comment, Post
 
 _NEW: Final = insert(Author)
 _SAVE: Final = _NEW.on_conflict_do_update(
@@ -40,12 +40,13 @@ class Authors:
         await self._session.execute(new.on_conflict_do_nothing())
 
     async def forget_older(self, place: Place) -> None:
-        """Delete copies that were told before `place`, but for those that a post refers to."""
+        """Delete copies told before `place`, but for those that a post or a comment refers to."""
         row = tuple_(Author.epoch, Author.position)
         older = delete(Author).where(
             row < tuple_(literal(place.epoch), literal(place.position)),
             row > tuple_(literal(EMPTY.epoch), literal(EMPTY.position)),
             ~exists().where(Post.author_id == Author.user_id),
+            ~exists().where(Comment.author_id == Author.user_id),
         )
         await self._session.execute(older, execution_options={"synchronize_session": False})
 

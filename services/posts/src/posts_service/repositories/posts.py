@@ -18,8 +18,12 @@ type Reference = UUID | str
 
 @dataclass(frozen=True, slots=True)
 class AuthorView:
+    """A card; `(epoch, position)` changes whenever it does."""
+
     username: str
     display_name: str
+    epoch: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class PostSummaryView:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def version(self) -> tuple[Any, ...]:
+        """What changes whenever anything of it does."""
+        return self.id, self.updated_at, self.author.epoch, self.author.position
+
 
 @dataclass(frozen=True, slots=True)
 class PostView(PostSummaryView):
@@ -45,9 +54,11 @@ class PostView(PostSummaryView):
     body_html: str
 
 
-_SUMMARY: Final = (
+SUMMARY: Final[tuple[Any, ...]] = (
     Author.username,
     Author.display_name,
+    Author.epoch,
+    Author.position,
     Post.id,
     Post.slug,
     Post.title,
@@ -57,9 +68,9 @@ _SUMMARY: Final = (
     Post.created_at,
     Post.updated_at,
 )
-_WHOLE: Final = (*_SUMMARY, Post.body, Post.body_html)
+_WHOLE: Final = (*SUMMARY, Post.body, Post.body_html)
 # Not a parameter: only a constant lets the planner use the partial indexes.
-_PUBLISHED: Final = Post.status == literal_column("'published'")
+PUBLISHED: Final = Post.status == literal_column("'published'")
 
 
 class Posts:
@@ -84,16 +95,23 @@ class Posts:
         query = select(Post).where(_named(reference)).with_for_update()
         return (await self._session.execute(query)).scalar_one_or_none()
 
+    async def keep_published(self, reference: Reference) -> tuple[UUID, UUID] | None:
+        """Return a published post's id and author; nobody can delete it before the end."""
+        query = select(Post.id, Post.author_id).where(_named(reference), PUBLISHED)
+        query = query.with_for_update(read=True, key_share=True)
+        row = (await self._session.execute(query)).one_or_none()
+        return (row[0], row[1]) if row else None
+
     async def view(self, post_id: UUID) -> PostView:
         """Return a post that must exist as readers will see it."""
         await self._session.flush()
         query = _joined(*_WHOLE).where(Post.id == post_id)
         row = (await self._session.execute(query)).one()
-        return PostView(AuthorView(*row[:2]), *row[2:])
+        return _view_of(row)
 
     async def list_published(self, *, after: UUID | None, limit: int) -> list[tuple[Post, str]]:
         """Return published posts with their authors' usernames, by id, following `after`."""
-        query = _joined(Post, Author.username).where(_PUBLISHED).order_by(Post.id).limit(limit)
+        query = _joined(Post, Author.username).where(PUBLISHED).order_by(Post.id).limit(limit)
         if after is not None:
             query = query.where(Post.id > after)
         return [(post, username) for post, username in await self._session.execute(query)]
@@ -111,10 +129,14 @@ class PostReads:
 
     async def find(self, reference: Reference, *, viewer_id: UUID | None) -> PostView | None:
         """Return a post if it is published or the viewer's own."""
-        visible = or_(_PUBLISHED, Post.author_id == viewer_id) if viewer_id else _PUBLISHED
+        visible = or_(PUBLISHED, Post.author_id == viewer_id) if viewer_id else PUBLISHED
         query = _joined(*_WHOLE).where(_named(reference), visible)
         row = (await self._connection.execute(query)).one_or_none()
-        return PostView(AuthorView(*row[:2]), *row[2:]) if row else None
+        return _view_of(row) if row else None
+
+    async def is_published(self, reference: Reference) -> bool:
+        """Tell whether there is such a post for everybody."""
+        return (await self._connection.execute(_published(reference))).one_or_none() is not None
 
     async def list_published(
         self,
@@ -126,7 +148,7 @@ class PostReads:
     ) -> list[PostSummaryView]:
         """Return published posts, newest first, that follow the key `after`."""
         place = (Post.published_at, Post.id)
-        query = _joined(*_SUMMARY).where(_PUBLISHED)
+        query = _joined(*SUMMARY).where(PUBLISHED)
         if after is not None:
             query = query.where(tuple_(*place) < tuple_(*after))
         if tag is not None:
@@ -135,7 +157,25 @@ class PostReads:
             query = query.where(Post.author_id == _id_of(author))
         query = query.order_by(*(column.desc() for column in place)).limit(limit)
         rows = (await self._connection.execute(query)).all()
-        return [PostSummaryView(AuthorView(*row[:2]), *row[2:]) for row in rows]
+        return [summary_of(row) for row in rows]
+
+
+def summary_of(row: Any) -> PostSummaryView:
+    """Return the view of a row of `SUMMARY`."""
+    return PostSummaryView(AuthorView(*row[:4]), *row[4:])
+
+
+def _view_of(row: Any) -> PostView:
+    return PostView(AuthorView(*row[:4]), *row[4:])
+
+
+def published_id(reference: Reference) -> Any:
+    """Return the id of a published post as part of a query."""
+    return _published(reference).scalar_subquery()
+
+
+def _published(reference: Reference) -> Select[UUID]:
+    return select(Post.id).where(_named(reference), PUBLISHED)
 
 
 def _joined(*columns: Any) -> Select[Any]:

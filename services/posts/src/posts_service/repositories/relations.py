@@ -1,10 +1,10 @@
 """Copies of who follows, mutes and blocks whom: of two statements the later in users' log stays."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import literal, tuple_, update
+from sqlalchemy import Exists, exists, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,6 +42,19 @@ class Relations:
         }
         write_later(self._session, _SAVE[kind], row)
 
+    async def block_among(self, person_id: UUID, others: Collection[UUID]) -> bool:
+        """Tell whether a person blocks one of others, or one of them that person."""
+        query = select(
+            exists().where(
+                Block.ended.is_(False),
+                or_(
+                    (Block.actor_id == person_id) & Block.target_id.in_(others),
+                    (Block.target_id == person_id) & Block.actor_id.in_(others),
+                ),
+            )
+        )
+        return bool((await self._session.execute(query)).scalar_one())
+
     async def end_older(self, kind: type[Relation], *, place: Place) -> None:
         """End what was told before `place`, as if users had said so there."""
         ended = (
@@ -54,3 +67,15 @@ class Relations:
             .values(ended=True, epoch=place.epoch, position=place.position)
         )
         await self._session.execute(ended, execution_options={"synchronize_session": False})
+
+
+def blocks_between(viewer_id: Any, person_id: Any) -> tuple[Exists, Exists]:
+    """Return two conditions: the viewer blocks the person, the person blocks the viewer."""
+    return (
+        exists().where(
+            Block.actor_id == viewer_id, Block.target_id == person_id, Block.ended.is_(False)
+        ),
+        exists().where(
+            Block.actor_id == person_id, Block.target_id == viewer_id, Block.ended.is_(False)
+        ),
+    )

@@ -113,10 +113,11 @@ async def edit_post(
     post = await _lock_own(tx, reference, editor_id, check)
     publishes = _publishes(post, status)
     given = {"title": title, "body": body, "body_html": body_html, "tags": tags, "status": status}
-    for name, value in given.items():
-        if value is not None and value != getattr(post, name):
-            setattr(post, name, value)
-            post.updated_at = now
+    changes = {name: value for name, value in given.items() if value is not None}
+    if any(value != getattr(post, name) for name, value in changes.items()):
+        post.touch(now)
+    for name, value in changes.items():
+        setattr(post, name, value)
     if publishes:
         post.published_at = now
     view = await tx.posts.view(post.id)

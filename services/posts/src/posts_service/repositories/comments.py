@@ -1,0 +1,164 @@
+"""Comments: locked and written in a transaction; read in the order of their threads."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, exists, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import aliased
+
+from posts_service.models import Author, Comment, Post, depth_of
+from posts_service.repositories.posts import AuthorView, Reference, published_id
+from posts_service.repositories.relations import blocks_between
+
+_Reply: Final = aliased(Comment)
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    """A comment as it is read; `version` changes whenever anything else of it does.
+
+    Of a placeholder nothing shows but its place: it was deleted, or the reader may not see it.
+    """
+
+    id: UUID
+    post_id: UUID
+    parent_id: UUID | None
+    path: str
+    author: AuthorView | None
+    body: str | None
+    body_html: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted: bool
+    version: tuple[Any, ...]
+
+    @property
+    def depth(self) -> int:
+        """How many comments it lies below the beginning of its thread."""
+        return depth_of(self.path)
+
+
+_COLUMNS: Final[tuple[Any, ...]] = (
+    Comment.id,
+    Comment.post_id,
+    Comment.parent_id,
+    Comment.path,
+    Author.username,
+    Author.display_name,
+    Comment.body,
+    Comment.body_html,
+    Comment.created_at,
+    Comment.updated_at,
+    Author.epoch,
+    Author.position,
+)
+
+
+class Comments:
+    """Comments of a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, comment: Comment) -> None:
+        """Write a new comment."""
+        self._session.add(comment)
+        await self._session.flush()
+
+    async def lock(self, comment_id: UUID) -> Comment | None:
+        """Return a comment, locked against other writers and against new answers."""
+        query = select(Comment).where(Comment.id == comment_id).with_for_update()
+        query = query.execution_options(populate_existing=True)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def keep(self, comment_id: UUID) -> Comment | None:
+        """Return a comment, which nobody can delete before the transaction ends."""
+        query = select(Comment).where(Comment.id == comment_id)
+        query = query.with_for_update(read=True, key_share=True)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def has_answers(self, comment_id: UUID) -> bool:
+        """Tell whether comments answer this one."""
+        query = select(exists().where(Comment.parent_id == comment_id))
+        return bool((await self._session.execute(query)).scalar_one())
+
+    async def author_of_post(self, comment: Comment) -> UUID:
+        """Return who wrote the post that a comment is about."""
+        query = select(Post.author_id).where(Post.id == comment.post_id)
+        return (await self._session.execute(query)).scalar_one()
+
+    async def view(self, comment_id: UUID) -> CommentView:
+        """Return a comment that must exist as its author will see it."""
+        await self._session.flush()
+        query = _joined(false()).where(Comment.id == comment_id)
+        return _view((await self._session.execute(query)).one())
+
+    async def delete(self, comment: Comment) -> None:
+        """Delete a comment that nobody answers."""
+        await self._session.delete(comment)
+        await self._session.flush()
+
+
+class CommentReads:
+    """Comments outside of a transaction: each query carries its visibility."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find(self, comment_id: UUID, *, viewer_id: UUID | None) -> CommentView | None:
+        """Return a comment that is there and whose author the viewer may meet."""
+        unseen = _unseen(viewer_id)
+        row = (
+            await self._connection.execute(_joined(unseen).where(Comment.id == comment_id, ~unseen))
+        ).one_or_none()
+        return _view(row) if row else None
+
+    async def page(
+        self, post: Reference, *, viewer_id: UUID | None, after: str, limit: int
+    ) -> list[CommentView]:
+        """Return the comments of a published post by their threads, following the path `after`.
+
+        Whoever the viewer may not meet is shown as a placeholder, like what was deleted, and not
+        at all when nobody answers.
+        """
+        unseen = _unseen(viewer_id)
+        answered = exists().where(_Reply.parent_id == Comment.id)
+        query = _joined(unseen).where(
+            Comment.post_id == published_id(post), Comment.path > after, ~unseen | answered
+        )
+        rows = await self._connection.execute(query.order_by(Comment.path).limit(limit))
+        return [_view(row) for row in rows]
+
+
+def _unseen(viewer_id: UUID | None) -> ColumnElement[bool]:
+    gone = Comment.deleted_at.is_not(None)
+    if viewer_id is None:
+        return gone
+    return or_(gone, *blocks_between(viewer_id, Comment.author_id))
+
+
+def _joined(unseen: ColumnElement[bool]) -> Select[Any]:
+    query = select(*_COLUMNS, unseen.label("unseen"))
+    return query.join(Author, Author.user_id == Comment.author_id)
+
+
+def _view(row: Any) -> CommentView:
+    comment_id, post_id, parent_id, path, username, name, body, html, created, updated = row[:10]
+    epoch, position, unseen = row[10:]
+    return CommentView(
+        id=comment_id,
+        post_id=post_id,
+        parent_id=parent_id,
+        path=path,
+        author=None if unseen else AuthorView(username, name, epoch, position),
+        body=None if unseen else body,
+        body_html=None if unseen else html,
+        created_at=created,
+        # Nothing of a placeholder may tell why it is one.
+        updated_at=created if unseen else updated,
+        deleted=unseen,
+        version=(comment_id, updated, unseen, epoch, position),
+    )
