@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from common.outbox import Outbox
 from posts_service.repositories.authors import Authors
 from posts_service.repositories.comments import CommentReads, Comments
+from posts_service.repositories.feed import FeedReads
 from posts_service.repositories.posts import PostReads, Posts
 from posts_service.repositories.relations import Relations
 
@@ -40,8 +41,13 @@ class Reads:
 
     posts: PostReads
     comments: CommentReads
+    feed: FeedReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
         """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
-        return cls(PostReads(connection), CommentReads(connection))
+        return cls(
+            PostReads(connection),
+            CommentReads(connection),
+            FeedReads(connection),
+        )

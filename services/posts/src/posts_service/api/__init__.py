@@ -4,7 +4,8 @@ from common.http.consumers import router as consumers
 from common.http.events import router as events
 from common.http.stream import router as stream
 from posts_service.api.comments import router as comments
+from posts_service.api.feed import router as feed
 from posts_service.api.posts import router as posts
 from posts_service.api.snapshots import router as snapshots
 
-routers = (posts, comments, events, snapshots, stream, consumers)
+routers = (posts, comments, feed, events, snapshots, stream, consumers)
