@@ -172,6 +172,7 @@ def _nothing_seen_yet(request: pytest.FixtureRequest) -> None:
         ("/api/v1/posts/1/comments", "posts"),
         ("/api/v1/comments/1", "posts"),
         ("/api/v1/feed?limit=5", "posts"),
+        ("/api/v1/tags", "posts"),
         ("/api/v1/notifications", "notifier"),
         ("/api/v1/notifier/openapi.json", "notifier"),
         ("/api/v1/../v1/posts//1", "posts"),

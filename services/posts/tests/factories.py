@@ -23,6 +23,7 @@ from posts_service.models import Author, Post, Relation, outbox_tables
 from posts_service.resources import Resources
 
 POSTS = "/api/v1/posts"
+TAGS = "/api/v1/tags"
 FEED = "/api/v1/feed"
 COMMENTS = "/api/v1/comments"
 SHARED = "public, no-cache"

@@ -11,6 +11,7 @@ from posts_service.repositories.comments import CommentReads, Comments
 from posts_service.repositories.feed import FeedReads
 from posts_service.repositories.posts import PostReads, Posts
 from posts_service.repositories.relations import Relations
+from posts_service.repositories.tags import TagReads
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Reads:
     posts: PostReads
     comments: CommentReads
     feed: FeedReads
+    tags: TagReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
@@ -50,4 +52,5 @@ class Reads:
             PostReads(connection),
             CommentReads(connection),
             FeedReads(connection),
+            TagReads(connection),
         )

@@ -7,5 +7,6 @@ from posts_service.api.comments import router as comments
 from posts_service.api.feed import router as feed
 from posts_service.api.posts import router as posts
 from posts_service.api.snapshots import router as snapshots
+from posts_service.api.tags import router as tags
 
-routers = (posts, comments, feed, events, snapshots, stream, consumers)
+routers = (posts, comments, feed, tags, events, snapshots, stream, consumers)

@@ -7,7 +7,7 @@ from common.streams import tables as stream_tables
 from posts_service.models.authors import Author
 from posts_service.models.base import Base
 from posts_service.models.comments import MAX_DEPTH, Comment, depth_of, path_of
-from posts_service.models.posts import ID_PATTERN, Post, PostStatus
+from posts_service.models.posts import ID_PATTERN, Post, PostStatus, PostTag
 from posts_service.models.relations import Block, Follow, Mute, Relation
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Mute",
     "Post",
     "PostStatus",
+    "PostTag",
     "Relation",
     "depth_of",
     "outbox_tables",

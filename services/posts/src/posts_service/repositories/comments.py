@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import aliased
 
 from posts_service.models import Author, Comment, Post, depth_of
-from posts_service.repositories.posts import AuthorView, Reference, published_id
+from posts_service.repositories.posts import AuthorView, Reference, at_most, published_id
 from posts_service.repositories.relations import blocks_between
 
 _Reply: Final = aliased(Comment)
@@ -46,14 +46,11 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     Comment.post_id,
     Comment.parent_id,
     Comment.path,
-    Author.username,
-    Author.display_name,
+    Comment.author_id,
     Comment.body,
     Comment.body_html,
     Comment.created_at,
     Comment.updated_at,
-    Author.epoch,
-    Author.position,
 )
 
 
@@ -93,7 +90,7 @@ class Comments:
     async def view(self, comment_id: UUID) -> CommentView:
         """Return a comment that must exist as its author will see it."""
         await self._session.flush()
-        query = _joined(false()).where(Comment.id == comment_id)
+        query = _shown(_found(false()).where(Comment.id == comment_id))
         return _view((await self._session.execute(query)).one())
 
     async def delete(self, comment: Comment) -> None:
@@ -111,9 +108,8 @@ class CommentReads:
     async def find(self, comment_id: UUID, *, viewer_id: UUID | None) -> CommentView | None:
         """Return a comment that is there and whose author the viewer may meet."""
         unseen = _unseen(viewer_id)
-        row = (
-            await self._connection.execute(_joined(unseen).where(Comment.id == comment_id, ~unseen))
-        ).one_or_none()
+        query = _shown(_found(unseen).where(Comment.id == comment_id, ~unseen))
+        row = (await self._connection.execute(query)).one_or_none()
         return _view(row) if row else None
 
     async def page(
@@ -124,36 +120,50 @@ class CommentReads:
         Whoever the viewer may not meet is shown as a placeholder, like what was deleted, and not
         at all when nobody answers.
         """
-        unseen = _unseen(viewer_id)
-        answered = exists().where(_Reply.parent_id == Comment.id)
-        query = _joined(unseen).where(
-            Comment.post_id == published_id(post), Comment.path > after, ~unseen | answered
-        )
-        rows = await self._connection.execute(query.order_by(Comment.path).limit(limit))
+        query = _found(_unseen(viewer_id))
+        query = query.where(Comment.post_id == published_id(post), Comment.path > after)
+        if viewer_id is not None:
+            query = query.where(~_blocked(viewer_id) | _answered())
+        query = _shown(query.order_by(Comment.path).limit(at_most(limit)))
+        rows = await self._connection.execute(query.order_by("path"))
         return [_view(row) for row in rows]
 
 
 def _unseen(viewer_id: UUID | None) -> ColumnElement[bool]:
     gone = Comment.deleted_at.is_not(None)
-    if viewer_id is None:
-        return gone
-    return or_(gone, *blocks_between(viewer_id, Comment.author_id))
+    return gone if viewer_id is None else gone | _blocked(viewer_id)
 
 
-def _joined(unseen: ColumnElement[bool]) -> Select[Any]:
-    query = select(*_COLUMNS, unseen.label("unseen"))
-    return query.join(Author, Author.user_id == Comment.author_id)
+def _blocked(viewer_id: UUID) -> ColumnElement[bool]:
+    return or_(*blocks_between(viewer_id, Comment.author_id))
+
+
+def _answered() -> ColumnElement[bool]:
+    # Not EXISTS, for which PostgreSQL may rather collect whatever was answered in all threads.
+    answer = select(_Reply.id).where(_Reply.parent_id == Comment.id).limit(at_most(1))
+    return answer.scalar_subquery().is_not(None)
+
+
+def _found(unseen: ColumnElement[bool]) -> Select[Any]:
+    return select(*_COLUMNS, unseen.label("unseen"))
+
+
+def _shown(found: Select[Any]) -> Select[Any]:
+    """Return the query of comments that were found, with the cards of their authors."""
+    page = found.subquery("page")
+    card = (Author.username, Author.display_name, Author.epoch, Author.position)
+    return select(page, *card).join(Author, Author.user_id == page.c.author_id)
 
 
 def _view(row: Any) -> CommentView:
-    comment_id, post_id, parent_id, path, username, name, body, html, created, updated = row[:10]
-    epoch, position, unseen = row[10:]
+    comment_id, post_id, parent_id, path, _, body, html, created, updated, unseen = row[:10]
+    epoch, position = row[12:]
     return CommentView(
         id=comment_id,
         post_id=post_id,
         parent_id=parent_id,
         path=path,
-        author=None if unseen else AuthorView(username, name, epoch, position),
+        author=None if unseen else AuthorView(*row[10:]),
         body=None if unseen else body,
         body_html=None if unseen else html,
         created_at=created,

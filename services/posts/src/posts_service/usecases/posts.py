@@ -54,6 +54,7 @@ async def create_post(
         post.slug = with_suffix(slug)
     view = await tx.posts.view(post.id)
     if view.published_at is not None:
+        await tx.posts.index_tags(post)
         await _report_publication(tx, post, view)
     return view
 
@@ -120,6 +121,8 @@ async def edit_post(
         setattr(post, name, value)
     if publishes:
         post.published_at = now
+    if publishes or (post.published_at is not None and "tags" in changes):
+        await tx.posts.reindex_tags(post)
     view = await tx.posts.view(post.id)
     if publishes:
         await _report_publication(tx, post, view)
