@@ -60,6 +60,10 @@ chaos: bootstrap ## Break everything under load and check the ledger; choose wit
 bench-events: bootstrap ## Measure events beside the bare limit, FastStream and Celery
 	@$(BIN)/python -m bench.events $(ARGS)
 
+.PHONY: bench-feed
+bench-feed: bootstrap ## Measure how a feed grows with posts, followed authors and followers
+	@$(BIN)/python -m bench.feed $(ARGS)
+
 .PHONY: check
 check: bootstrap ## Check formats, types, layers, migrations, documents and manifests
 	@scripts/check

@@ -66,6 +66,10 @@ def listed(*, tag: str | None = None, author: str | None = None, deep: bool = Fa
     return lambda reads: reads.posts.list_published(after=after, limit=21, tag=tag, author=author)
 
 
+def fed(*, deep: bool = False) -> Read:
+    return lambda reads: reads.feed.page(READER, after=(LATER, ID) if deep else None, limit=21)
+
+
 def discussed(post: UUID | str, viewer_id: UUID | None = None, after: str = "") -> Read:
     return lambda reads: reads.comments.page(post, viewer_id=viewer_id, after=after, limit=21)
 
@@ -94,6 +98,8 @@ READS: dict[str, tuple[Read, set[str]]] = {
         listed(author="author21", tag="frequent"),
         {"ix_post_tags_newest_of_author"},
     ),
+    "feed": (fed(), {"pk_follows", "ix_posts_newest_of_author"}),
+    "feed, deep": (fed(deep=True), {"pk_follows", "ix_posts_newest_of_author"}),
     "comments": (discussed(ID), {"ix_comments_thread", "pk_posts"}),
     "comments of a slug": (discussed("slug-4000"), {"ix_comments_thread", "uq_posts_slug"}),
     "comments for somebody": (
