@@ -56,6 +56,19 @@ async def test_the_list_is_the_same_for_everybody_and_fresh_after_a_second(
     assert anonymous.headers["cache-control"] == "public, max-age=1"
 
 
+async def test_whoever_holds_a_list_gets_304_until_something_of_it_changes(
+    client: httpx.AsyncClient,
+) -> None:
+    post = await write(client, ADA, published())
+    for body in ({"title": "Another"}, {"tags": ["x"]}):
+        tag = (await client.get(POSTS)).headers["etag"]
+        held = await client.get(POSTS, headers={"If-None-Match": tag})
+        assert (held.status_code, held.content) == (304, b"")
+        await edit(client, ADA, post, body)
+        changed = await client.get(POSTS, headers={"If-None-Match": tag})
+        assert changed.status_code == 200
+
+
 async def test_posts_are_filtered_by_tag_and_by_author(client: httpx.AsyncClient) -> None:
     await write(client, ADA, published(title="A1", tags=["x", "y"]))
     await write(client, ADA, published(title="A2", tags=["y"]))

@@ -81,6 +81,10 @@ READS: dict[str, tuple[Read, set[str]]] = {
         lambda reads: reads.posts.find("slug-4000", viewer_id=None),
         {"uq_posts_slug"},
     ),
+    "version by slug": (
+        lambda reads: reads.posts.find_version("slug-4000", viewer_id=ID),
+        {"uq_posts_slug"},
+    ),
     "posts": (listed(), {"ix_posts_newest"}),
     "posts, deep": (listed(deep=True), {"ix_posts_newest"}),
     "posts of an author": (

@@ -1,5 +1,6 @@
 """The home feed of who asks."""
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,6 @@ async def read_feed(
         kind=_LIST,
         key=lambda post: (post.published_at, post.id),
         render=PostSummary.model_validate,
-        version=lambda post: post.version,
+        version=lambda post: astuple(post.version),
         conditions=conditions,
     )

@@ -1,5 +1,6 @@
 """Posts: written by their authors, read by everybody once published."""
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from common.http.pagination import Page, Pagination
 from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
 from posts_service.api.schemas.posts import PostCreate, PostRead, PostSummary, PostUpdate, Tag
 from posts_service.models import PostStatus
-from posts_service.repositories.posts import PostSummaryView, PostView
+from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView
 from posts_service.usecases import posts
 from posts_service.usecases.slugs import reference_of
 
@@ -66,20 +67,32 @@ async def create_post(
     return answer
 
 
-@router.get("", dependencies=[Depends(optional_user)])
+@router.get(
+    "",
+    response_model=Page[PostSummary],
+    responses=_NOT_MODIFIED,
+    dependencies=[Depends(optional_user)],
+)
 async def list_posts(
     reads: ForReading,
     page: Pagination,
-    response: Response,
+    conditions: Conditions,
     tag: Annotated[Tag | None, Query(description="Only posts with this tag.")] = None,
     author: Annotated[str | None, Query(description="Only posts of who has this name.")] = None,
-) -> Page[PostSummary]:
+) -> Response:
     """List published posts, newest first."""
     after = page.after(_LIST, datetime, UUID)
     rows = await posts.list_posts(reads, after=after, limit=page.fetch, tag=tag, author=author)
-    # The same for everybody.
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return page.page(rows, kind=_LIST, key=_place, render=PostSummary.model_validate)
+    return page.answer(
+        rows,
+        kind=_LIST,
+        key=_place,
+        render=PostSummary.model_validate,
+        version=lambda post: astuple(post.version),
+        conditions=conditions,
+        # The same for everybody.
+        cache_control="public, max-age=1",
+    )
 
 
 @router.get("/{id_or_slug}", response_model=PostRead, responses=_NOT_MODIFIED | _NO_POST)
@@ -88,8 +101,13 @@ async def read_post(
 ) -> Response:
     """Return a published post, or a draft to its author."""
     viewer_id = user.id if user else None
-    post = await posts.read_post(reads, reference=reference_of(id_or_slug), viewer_id=viewer_id)
-    return _answer(post, conditions)
+    reference = reference_of(id_or_slug)
+    if conditions.if_none_match is not None:
+        # Whoever may hold it already costs a look at its version, and not at its texts.
+        held = await posts.read_version(reads, reference=reference, viewer_id=viewer_id)
+        if conditions.unchanged(_tag(held)):
+            return not_modified(_tag(held), _cache_control(held))
+    return _answer(await posts.read_post(reads, reference=reference, viewer_id=viewer_id))
 
 
 @router.patch("/{id_or_slug}", response_model=PostRead, responses=_NO_POST | _NOT_YOURS | _FINAL)
@@ -132,19 +150,18 @@ def _place(post: PostSummaryView) -> tuple[datetime | None, UUID]:
 
 
 def _requirement(conditions: Preconditions) -> posts.Check:
-    return lambda current: conditions.require(etag(_body(current)))
+    return lambda current: conditions.require(_tag(current.version))
 
 
-def _body(post: PostView) -> str:
-    return PostRead.model_validate(post).model_dump_json()
+def _tag(version: PostVersion) -> str:
+    return etag(*astuple(version))
 
 
-def _answer(post: PostView, conditions: Preconditions | None = None) -> Response:
-    # The tag is of the very bytes that are sent, so it changes with the author's name, too.
-    body = _body(post)
-    tag = etag(body)
-    cache_control = _SHARED if post.status == PostStatus.PUBLISHED else REVALIDATE
-    if conditions is not None and conditions.unchanged(tag):
-        return not_modified(tag, cache_control)
-    headers = tag_headers(tag, cache_control)
+def _cache_control(version: PostVersion) -> str:
+    return _SHARED if version.status == PostStatus.PUBLISHED else REVALIDATE
+
+
+def _answer(post: PostView) -> Response:
+    headers = tag_headers(_tag(post.version), _cache_control(post.version))
+    body = PostRead.model_validate(post).model_dump_json()
     return Response(body, headers=headers, media_type="application/json")

@@ -39,6 +39,17 @@ class AuthorView:
 
 
 @dataclass(frozen=True, slots=True)
+class PostVersion:
+    """What changes whenever anything of a post does, and who may keep it."""
+
+    id: UUID
+    updated_at: datetime
+    epoch: int
+    position: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostSummaryView:
     """A post as lists show it, with its author's present name."""
 
@@ -53,9 +64,10 @@ class PostSummaryView:
     updated_at: datetime
 
     @property
-    def version(self) -> tuple[Any, ...]:
+    def version(self) -> PostVersion:
         """What changes whenever anything of it does."""
-        return self.id, self.updated_at, self.author.epoch, self.author.position
+        card = self.author
+        return PostVersion(self.id, self.updated_at, card.epoch, card.position, self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,13 @@ SUMMARY: Final[tuple[Any, ...]] = (
     Post.published_at,
     Post.created_at,
     Post.updated_at,
+)
+_VERSION: Final[tuple[Any, ...]] = (
+    Post.id,
+    Post.updated_at,
+    Author.epoch,
+    Author.position,
+    Post.status,
 )
 _WHOLE: Final = (*SUMMARY, Post.body, Post.body_html)
 _TAGGED_ID: Final = PostTag.post_id.label("id")
@@ -152,10 +171,17 @@ class PostReads:
 
     async def find(self, reference: Reference, *, viewer_id: UUID | None) -> PostView | None:
         """Return a post if it is published or the viewer's own."""
-        visible = or_(PUBLISHED, Post.author_id == viewer_id) if viewer_id else PUBLISHED
-        query = _joined(*_WHOLE).where(_named(reference), visible)
+        query = _joined(*_WHOLE).where(_named(reference), _visible(viewer_id))
         row = (await self._connection.execute(query)).one_or_none()
         return _view_of(row) if row else None
+
+    async def find_version(
+        self, reference: Reference, *, viewer_id: UUID | None
+    ) -> PostVersion | None:
+        """Return the version of a post that `find` would return, without its texts."""
+        query = _joined(*_VERSION).where(_named(reference), _visible(viewer_id))
+        row = (await self._connection.execute(query)).one_or_none()
+        return PostVersion(*row) if row else None
 
     async def is_published(self, reference: Reference) -> bool:
         """Tell whether there is such a post for everybody."""
@@ -217,6 +243,10 @@ def _published(reference: Reference) -> Select[UUID]:
 
 def _joined(*columns: Any) -> Select[Any]:
     return select(*columns).join(Author, Author.user_id == Post.author_id)
+
+
+def _visible(viewer_id: UUID | None) -> ColumnElement[bool]:
+    return or_(PUBLISHED, Post.author_id == viewer_id) if viewer_id else PUBLISHED
 
 
 def _named(reference: Reference) -> ColumnElement[bool]:

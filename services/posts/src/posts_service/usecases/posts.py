@@ -9,7 +9,7 @@ from common.ids import new_id
 from common.tokens import User
 from posts_service.errors import NotPostAuthor, PostAlreadyPublished, PostNotFound
 from posts_service.models import Post, PostStatus
-from posts_service.repositories.posts import PostSummaryView, PostView, Reference
+from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView, Reference
 from posts_service.unit_of_work import Reads, Tx
 from posts_service.usecases.markdown import Markdown
 from posts_service.usecases.slugs import slug_of, with_suffix
@@ -69,6 +69,20 @@ async def read_post(reads: Reads, *, reference: Reference, viewer_id: UUID | Non
     if view is None:
         raise PostNotFound
     return view
+
+
+async def read_version(
+    reads: Reads, *, reference: Reference, viewer_id: UUID | None
+) -> PostVersion:
+    """Return what `read_post` would, without its texts: enough to know whether it has changed.
+
+    Raises:
+        PostNotFound: There is none, or it is somebody else's draft.
+    """
+    version = await reads.posts.find_version(reference, viewer_id=viewer_id)
+    if version is None:
+        raise PostNotFound
+    return version
 
 
 async def list_posts(
