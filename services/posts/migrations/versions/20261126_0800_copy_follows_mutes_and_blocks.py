@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "7a9d0c35e1b4"
-down_revision: str | None = "b6221b77c0ff"
+down_revision: str | None = "4d1f0c7be9a2"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

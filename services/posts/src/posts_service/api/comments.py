@@ -15,6 +15,7 @@ from common.http.etag import (
     not_modified,
     tag_headers,
 )
+from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, PageParams, Pagination
 from common.tokens import User
 from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
@@ -23,7 +24,7 @@ from posts_service.repositories.comments import CommentView
 from posts_service.usecases import comments
 from posts_service.usecases.slugs import reference_of
 
-router = APIRouter(prefix="/api/v1", tags=["comments"])
+router = APIRouter(prefix="/api/v1", tags=["comments"], route_class=IdempotentRoute)
 
 type Responses = dict[int | str, dict[str, Any]]
 

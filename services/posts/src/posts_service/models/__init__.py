@@ -1,4 +1,4 @@
-"""What posts keeps: posts, comments, copies of what users says of people, events, cursors."""
+"""What posts keeps: posts, comments, copies of what users says, events, answers, cursors."""
 
 from common.db.jwks_copy import JwksCopy
 from common.idempotency import tables as idempotency_tables
