@@ -25,6 +25,7 @@ __all__ = [
     "PostTag",
     "Relation",
     "depth_of",
+    "idempotency_tables",
     "outbox_tables",
     "path_of",
     "stream_tables",
