@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -31,6 +31,9 @@ class Patience:
 
 
 DEFAULT_PATIENCE = Patience()
+
+
+NAME: Final = "Ada Author"
 
 
 class Person:
@@ -138,7 +141,7 @@ class Tour:
 
     def describe_oneself(self) -> None:
         """The author writes a profile that everybody can read."""
-        profile = {"display_name": "Ada Author", "bio": "Writes about columns."}
+        profile = {"display_name": NAME, "bio": "Writes about columns."}
         self._call("PATCH", "/api/v1/users/me", 200, self.author, json=profile)
         seen = self._call("GET", f"/api/v1/users/{self.author.username}", 200).json()
         _expect_fields(seen, profile | {"username": self.author.username})
@@ -167,6 +170,8 @@ class Tour:
 
     def read(self) -> None:
         """Anybody reads it by id and by slug; what did not change is not sent again."""
+        # The author's name is on its way to posts: until it is there, the post does change.
+        self._until_named(NAME)
         for name in (self.post["id"], self.post["slug"]):
             answer = self._call("GET", f"/api/v1/posts/{name}", 200)
             _expect_fields(answer.json(), {"id": self.post["id"]})
@@ -181,12 +186,7 @@ class Tour:
         """The author's new name appears in the post."""
         name = {"display_name": "Ada A. Author"}
         self._call("PATCH", "/api/v1/users/me", 200, self.author, json=name)
-
-        def is_renamed() -> bool:
-            post = self._call("GET", f"/api/v1/posts/{self.post['id']}", 200).json()
-            return bool(post["author"]["display_name"] == name["display_name"])
-
-        self._eventually(is_renamed, self._patience.event_seconds, "the new name in the post")
+        self._until_named(name["display_name"])
 
     def be_notified(self) -> None:
         """The reader is told of the post, once."""
@@ -208,6 +208,13 @@ class Tour:
         token = {"refresh_token": self.reader.refresh_token}
         self._call("POST", "/api/v1/auth/logout", 204, self.reader, json=token)
         self._call("POST", "/api/v1/auth/refresh", 401, json=token)
+
+    def _until_named(self, name: str) -> None:
+        def is_named() -> bool:
+            post = self._call("GET", f"/api/v1/posts/{self.post['id']}", 200).json()
+            return bool(post["author"]["display_name"] == name)
+
+        self._eventually(is_named, self._patience.event_seconds, f"the name {name} in the post")
 
     def _take_tokens(self, person: Person, path: str, body: dict[str, str]) -> None:
         tokens = self._call("POST", path, 200, json=body).json()
