@@ -31,6 +31,10 @@ def external(
     monkeypatch.setenv("REDIS_URL", valkey_database.url)
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def up(stack: Stack) -> dict[str, Any]:
     """Start it; its processes by name."""
     stack.start(StackSettings.read())
@@ -121,7 +125,11 @@ def test_a_taken_port_is_named_with_its_owner(
 def test_dev_restarts_what_changed_and_ends_clean_on_ctrl_c(stack: Stack) -> None:
     root = stack.layout.root
     dev = subprocess.Popen(
-        [sys.executable, "-m", "devstack", "dev"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "devstack", "dev"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # As in a terminal: tests that a script runs with `&` would hand down an ignored SIGINT.
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - it calls signal only
     )
 
     def restarts() -> list[int]:

@@ -132,7 +132,8 @@ class Keeper:
                 kill_group(process.pid)
                 await process.wait()
         kill_group(process.pid)
-        self._process = None
+        if self._process is process:  # Not its successor: `keep` may have been quicker.
+            self._process = None
 
     async def _start(self) -> Running:
         self._hurry.clear()
