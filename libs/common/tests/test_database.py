@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from common.db import Database, engine, open_database
-from common.db.engine import DatabaseUnavailable
+from common.db.errors import DatabaseUnavailable
 from common.settings import DatabaseSettings
 
 

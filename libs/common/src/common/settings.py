@@ -72,7 +72,12 @@ class HttpSettings(BaseSettings):
 
 class DatabaseSettings(BaseSettings):
     database_url: SecretStr = Field(description="PostgreSQL URL of the role with DML only.")
-    database_pool_size: int = Field(10, description="Connections that a process keeps at most.")
+    database_pool_size: int = Field(
+        10, description="Connections that a process keeps at most for transactions."
+    )
+    database_direct_pool_size: int = Field(
+        8, description="Connections that a process keeps at most for the statements of hot routes."
+    )
     database_pool_timeout_seconds: float = Field(
         5.0, description="How long a request waits for a free connection."
     )

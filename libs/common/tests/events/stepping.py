@@ -99,7 +99,8 @@ class SteppedDatabase(Database):
     async def driver(self) -> AsyncIterator[asyncpg.Connection]:
         await checkpoint()
         # Not through `reads`, which would stop a second time.
-        async with Database(self.engine, self.read_engine, self.sessions).driver() as connection:
+        unstepped = Database(self.engine, self.read_engine, self.sessions, self.direct)
+        async with unstepped.driver() as connection:
             yield SteppedDriver(connection)
 
     @asynccontextmanager

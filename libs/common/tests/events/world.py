@@ -215,4 +215,4 @@ async def _open_database(stack: AsyncExitStack, url: str) -> SteppedDatabase:
     async with own.engine.begin() as connection:
         for statement in SETUP:
             await connection.execute(text(statement))
-    return SteppedDatabase(own.engine, own.read_engine, own.sessions)
+    return SteppedDatabase(own.engine, own.read_engine, own.sessions, own.direct)

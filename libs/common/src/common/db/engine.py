@@ -11,8 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -21,35 +20,15 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from common.db.direct import Direct, open_direct
+from common.db.errors import DatabaseUnavailable, translated_errors
 from common.db.writes import BatchingSession
-from common.errors import AppError, Unavailable
+from common.errors import AppError
 from common.settings import DatabaseSettings
 
-
-class DatabaseUnavailable(Unavailable):
-    code = "common.database_unavailable"
-    message = "The database does not answer."
-
-
-# SQLSTATE classes that say nothing about the data: connection, resources, operator intervention,
-# serialisation and deadlock (PostgreSQL documentation, appendix A).
-_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
 CONNECT_SECONDS = 3.0
 # Longer than the server's own limit (5 s): it shows that the server no longer answers at all.
 COMMAND_SECONDS = 10.0
-
-
-def is_transient(error: BaseException) -> bool:
-    """Tell whether the same work may succeed later without any change to code or data."""
-    if isinstance(error, PoolTimeoutError | InterfaceError | OperationalError):
-        return True
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-        state = getattr(error, "sqlstate", None)
-        return state is None or state.startswith(_TRANSIENT_CLASSES)
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or (state or "").startswith(_TRANSIENT_CLASSES)
-    return False
 
 
 def asyncpg_url(url: str) -> str:
@@ -59,11 +38,15 @@ def asyncpg_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One service's database: `transaction` for work, `reads` for hot one-statement reads."""
+    """One service's database: `transaction` for work, `reads` and `direct` for single statements.
+
+    Statements of hot routes are `direct`; `reads` is for those that are built as they are needed.
+    """
 
     engine: AsyncEngine
     read_engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
+    direct: Direct
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -124,24 +107,9 @@ class Database:
             raise DatabaseUnavailable from error
 
 
-class translated_errors:  # noqa: N801 — it reads as a statement, like contextlib's own.
-    """Context manager that turns transient errors of SQLAlchemy into DatabaseUnavailable.
-
-    An OSError or TimeoutError of the code inside passes: it says nothing about the database, whose
-    own ones are translated where they happen.
-    """
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and is_transient(error):
-            raise DatabaseUnavailable from error
-
-
-async def _connect(url: str) -> Any:
+async def _connect(options: dict[str, Any]) -> Any:
     try:
-        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
+        return await asyncpg.connect(**options)
     except (OSError, TimeoutError) as error:
         raise DatabaseUnavailable from error
 
@@ -161,10 +129,15 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
 @asynccontextmanager
 async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     """Open the pools of one process and close them at the end. Connects lazily."""
+    # The driver reads the URL itself, with every parameter that PostgreSQL documents.
+    options = {
+        "dsn": settings.database_url.get_secret_value(),
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+    }
     engine = create_async_engine(
-        # The driver reads the URL itself, with every parameter that PostgreSQL documents.
         "postgresql+asyncpg://",
-        async_creator=partial(_connect, settings.database_url.get_secret_value()),
+        async_creator=partial(_connect, options),
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_seconds,
@@ -177,7 +150,13 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     sessions = async_sessionmaker(
         engine, expire_on_commit=False, sync_session_class=BatchingSession
     )
-    try:
-        yield Database(engine, read_engine, sessions)
-    finally:
-        await engine.dispose()
+    pool = open_direct(
+        size=settings.database_direct_pool_size,
+        acquire_seconds=settings.database_pool_timeout_seconds,
+        **options,
+    )
+    async with pool as direct:
+        try:
+            yield Database(engine, read_engine, sessions, direct)
+        finally:
+            await engine.dispose()

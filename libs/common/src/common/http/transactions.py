@@ -9,6 +9,8 @@ from typing import Any
 
 from fastapi import Request
 
+from common.db import Direct, Executor, InSession
+
 
 async def transaction(request: Request) -> AsyncIterator[Any]:
     """Dependency: the service's unit of work, of scope "function" so that it commits in time."""
@@ -17,6 +19,14 @@ async def transaction(request: Request) -> AsyncIterator[Any]:
         return
     async with request.app.state.resources.transaction() as tx:
         yield tx
+
+
+async def executor(request: Request) -> Executor:
+    """Dependency: what runs a hot write, by itself or in the transaction of the request."""
+    if hasattr(request.state, "transaction"):
+        return InSession(request.state.transaction.session)
+    direct: Direct = request.app.state.resources.platform.database.direct
+    return direct
 
 
 @asynccontextmanager

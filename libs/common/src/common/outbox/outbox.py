@@ -1,6 +1,6 @@
 """The outbox of a transaction: an event commits with the fact that it reports, or not at all."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -31,16 +31,21 @@ class Outbox:
         Returns:
             The event's id, from which consumers derive the ids of what they make of it.
         """
-        event_id = new_id()
-        row = {
-            "event_id": event_id,
-            "type": event.wire_name,
-            "key": str(key),
-            "payload": event.model_dump(mode="json"),
-            "headers": current_headers(),
-        }
+        row = outbox_values(event, key=key)
         # At once, not later: events of one transaction and of those that overtake it are numbered
         # in the order in which they were added.
         await self._session.flush()
         await self._session.execute(_ADD, row)
+        event_id: UUID = row["event_id"]
         return event_id
+
+
+def outbox_values(event: Event, *, key: UUID | str) -> dict[str, Any]:
+    """Return the columns of an event's row, for a statement that writes it with its fact."""
+    return {
+        "event_id": new_id(),
+        "type": event.wire_name,
+        "key": str(key),
+        "payload": event.model_dump(mode="json"),
+        "headers": current_headers(),
+    }

@@ -7,7 +7,7 @@
     ValidationError               permanent   park the event: it breaks its contract
     anything else                 permanent   park the event: a bug, until it is fixed
 
-PostgreSQL's own transient errors arrive as Unavailable, see common.db.engine.
+PostgreSQL's own transient errors arrive as Unavailable, see common.db.errors.
 """
 
 from redis.exceptions import RedisError

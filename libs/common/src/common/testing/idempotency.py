@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from common.clock import utc_now
 from common.http.dependencies import USER_SCHEME
 from common.http.idempotency import HEADER, KeyInvalid, depends_on
-from common.http.transactions import transaction
+from common.http.transactions import executor, transaction
 from common.idempotency import Answer, KeyedRequest, KeyInUse, claim_key, keep_answer
 from common.ids import new_id
 from common.testing.keys import bearer, mint_user_token
@@ -90,7 +90,9 @@ def _joining(app: FastAPI) -> Iterator[str]:
     """Yield the names of the routes whose handlers join the transaction of their request."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute) and depends_on(route.dependant, transaction):
+        if isinstance(route, APIRoute) and any(
+            depends_on(route.dependant, joins) for joins in (transaction, executor)
+        ):
             yield route.name
 
 
