@@ -10,8 +10,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +18,9 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import event
 
-from common.db import open_database
-from common.settings import DatabaseSettings
-from devstack.databases import Databases, ServiceDatabase
+from common.db import Statement
+from devstack.databases import Databases
 from devstack.postgres import running_postgres
 from posts_service.repositories.feed import FeedReads
 
@@ -156,21 +153,28 @@ async def grow(connection: Any, first: int, last: int) -> None:
     await connection.execute("VACUUM ANALYZE posts, follows, mutes, blocks, authors")
 
 
-@asynccontextmanager
-async def statements(database: ServiceDatabase) -> AsyncIterator[Any]:
-    """Yield a function that returns the statement of a feed's page, and its parameters."""
-    async with open_database(DatabaseSettings(database_url=database.app_url)) as opened:
-        seen: list[tuple[str, Any]] = []
-        event.listen(
-            opened.engine.sync_engine, "before_cursor_execute", lambda *call: seen.append(call[2:4])
-        )
+class Asked:
+    """An executor that runs nothing: it remembers the statement, and its parameters."""
 
-        async def statement(reader: UUID, after: tuple[datetime, UUID] | None) -> tuple[str, Any]:
-            async with opened.reads() as reads:
-                await FeedReads(reads).page(reader, after=after, limit=PAGE)
-            return seen[-1]
+    def __init__(self) -> None:
+        self.statement: tuple[str, list[Any]] = ("", [])
 
-        yield statement
+    async def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
+        self.statement = (statement.text, statement.arguments(values))
+        return []
+
+    async def first(self, statement: Statement, **values: Any) -> None:
+        await self.all(statement, **values)
+
+
+async def feed_of(
+    reader: UUID, after: tuple[datetime, UUID] | None
+) -> tuple[str, *tuple[Any, ...]]:
+    """Return the statement of a feed's page, followed by its parameters."""
+    asked = Asked()
+    await FeedReads(asked).page(reader, after=after, limit=PAGE)
+    text, parameters = asked.statement
+    return text, *parameters
 
 
 async def cost(connection: Any, statement: str, *parameters: Any) -> tuple[float, int]:
@@ -186,7 +190,7 @@ async def cost(connection: Any, statement: str, *parameters: Any) -> tuple[float
     return statistics.median(times), pages
 
 
-async def reads(connection: Any, statement: Any, size: int) -> None:
+async def reads(connection: Any, size: int) -> None:
     """Print what the ways to read a feed cost with so many posts."""
     await connection.execute("TRUNCATE timelines")
     await connection.execute(
@@ -196,8 +200,8 @@ async def reads(connection: Any, statement: Any, size: int) -> None:
     middle = (DAWN + timedelta(seconds=size // 2), UUID(int=0))
     for number, following in enumerate(FOLLOWING):
         reader = reader_id(number)
-        first = await cost(connection, *_flat(await statement(reader, None)))
-        deep = await cost(connection, *_flat(await statement(reader, middle)))
+        first = await cost(connection, *await feed_of(reader, None))
+        deep = await cost(connection, *await feed_of(reader, middle))
         others = [await cost(connection, each, reader) for each in (PAGE_OF_EACH, JOIN, TIMELINE)]
         cells = [f"{ms:.2f} ms, {pages:,} pages" for ms, pages in (first, deep, *others)]
         print(f"| {size:,} | {following} | {' | '.join(cells)} |", flush=True)
@@ -235,21 +239,15 @@ async def main(arguments: argparse.Namespace) -> None:
         await people(connection)
         print("| posts | followed | merged | merged, deep | a page of each | joined | timeline |")
         print("|---|---|---|---|---|---|---|", flush=True)
-        async with statements(database) as statement:
-            written = 0
-            for size in (size for size in SIZES if size <= arguments.posts):
-                await grow(connection, written, size)
-                await reads(connection, statement, size)
-                written = size
+        written = 0
+        for size in (size for size in SIZES if size <= arguments.posts):
+            await grow(connection, written, size)
+            await reads(connection, size)
+            written = size
         print("\n| followers | a post written | and it weighs |\n|---|---|---|")
         await writes(connection)
         await connection.close()
         await databases.close()
-
-
-def _flat(statement: tuple[str, Any]) -> tuple[Any, ...]:
-    text, parameters = statement
-    return text, *parameters
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Resources:
     settings: Settings
     platform: Platform
     markdown: Markdown
+    reads: Reads
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -22,15 +23,9 @@ class Resources:
         async with self.platform.database.transaction() as session:
             yield Tx.of(session)
 
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[Reads]:
-        """Open a connection for reads of one statement each, which need no transaction."""
-        async with self.platform.database.reads() as connection:
-            yield Reads.of(connection)
-
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open what every process of posts needs, and close it at the end."""
     async with open_platform("posts", settings) as platform, open_markdown() as markdown:
-        yield Resources(settings, platform, markdown)
+        yield Resources(settings, platform, markdown, Reads.of(platform.database.direct))

@@ -1,10 +1,11 @@
-"""One transaction's view of posts, which cannot commit, and the view of a read outside of one."""
+"""One transaction's view of posts, which cannot commit, and the view of hot reads."""
 
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from common.db import Executor
 from common.outbox import Outbox
 from posts_service.repositories.authors import Authors
 from posts_service.repositories.comments import CommentReads, Comments
@@ -38,7 +39,7 @@ class Tx:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What one-statement reads need: no transaction, no entities."""
+    """What hot reads need: statements of their own, no transaction, no entities."""
 
     posts: PostReads
     comments: CommentReads
@@ -46,11 +47,8 @@ class Reads:
     tags: TagReads
 
     @classmethod
-    def of(cls, connection: AsyncConnection) -> Self:
-        """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
+    def of(cls, executor: Executor) -> Self:
+        """Bind the repositories to what runs their statements."""
         return cls(
-            PostReads(connection),
-            CommentReads(connection),
-            FeedReads(connection),
-            TagReads(connection),
+            PostReads(executor), CommentReads(executor), FeedReads(executor), TagReads(executor)
         )

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from common.db import Direct, Statement
 
 type Node = dict[str, Any]
 
@@ -50,9 +53,17 @@ async def remembered(engine: AsyncEngine) -> AsyncIterator[list[tuple[str, Seque
     def remember(*call: Any) -> None:
         statements.append((call[2], call[3]))
 
+    run = Direct.all
+
+    async def run_directly(self: Direct, statement: Statement, **values: Any) -> Sequence[Any]:
+        statements.append((statement.text, statement.arguments(values)))
+        return await run(self, statement, **values)
+
     event.listen(engine.sync_engine, "before_cursor_execute", remember)
     try:
-        yield statements
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Direct, "all", run_directly)
+            yield statements
     finally:
         event.remove(engine.sync_engine, "before_cursor_execute", remember)
 

@@ -47,12 +47,11 @@ async def pages(resources: Resources, limit: int) -> list[UUID]:
     """All posts of the reader's feed, read page by page."""
     found: list[PostSummaryView] = []
     after: tuple[datetime, UUID] | None = None
-    async with resources.reads() as reads:
-        while page := await reads.feed.page(READER, after=after, limit=limit):
-            found += page
-            last = found[-1]
-            assert last.published_at is not None
-            after = (last.published_at, last.id)
+    while page := await resources.reads.feed.page(READER, after=after, limit=limit):
+        found += page
+        last = found[-1]
+        assert last.published_at is not None
+        after = (last.published_at, last.id)
     return [view.id for view in found]
 
 

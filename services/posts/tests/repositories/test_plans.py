@@ -153,8 +153,8 @@ async def test_a_lost_index_shows_as_a_scan_or_a_sort(owner: Any, resources: Res
 async def statement_of(resources: Resources, read: Read) -> tuple[str, Sequence[Any]]:
     """The one statement of a read that finds something, with its parameters."""
     engine = resources.platform.database.engine
-    async with remembered(engine) as statements, resources.reads() as reads:
-        assert await read(reads)
+    async with remembered(engine) as statements:
+        assert await read(resources.reads)
     [statement] = statements
     return statement
 

@@ -1,11 +1,12 @@
 """What posts' handlers are given."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from common.http.transactions import transaction
+from common.db import Executor
+from common.http.transactions import executor, transaction
+from posts_service.repositories.new_posts import NewPosts
 from posts_service.resources import Resources
 from posts_service.unit_of_work import Reads, Tx
 
@@ -16,13 +17,18 @@ def resources_of(request: Request) -> Resources:
     return resources
 
 
-async def reads(request: Request) -> AsyncIterator[Reads]:
-    """Open the request's connection for reads; it is free again before the answer is sent."""
-    async with resources_of(request).reads() as opened:
-        yield opened
+async def reads(request: Request) -> Reads:
+    """Return the hot reads, each of which takes a connection for its one statement."""
+    return resources_of(request).reads
+
+
+async def new_posts(executor: Annotated[Executor, Depends(executor)]) -> NewPosts:
+    """Return where posts are written: by a statement alone, or in the transaction of a key."""
+    return NewPosts(executor)
 
 
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
-ForReading = Annotated[Reads, Depends(reads, scope="function")]
+ForReading = Annotated[Reads, Depends(reads)]
+ForNewPosts = Annotated[NewPosts, Depends(new_posts)]
 WithResources = Annotated[Resources, Depends(resources_of)]
 IdOrSlug = Annotated[str, Path(description="The post's id or its slug.")]

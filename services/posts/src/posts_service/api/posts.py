@@ -19,7 +19,13 @@ from common.http.etag import (
 )
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, Pagination
-from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
+from posts_service.api.dependencies import (
+    ForNewPosts,
+    ForReading,
+    IdOrSlug,
+    InTransaction,
+    WithResources,
+)
 from posts_service.api.schemas.posts import PostCreate, PostRead, PostSummary, PostUpdate, Tag
 from posts_service.models import PostStatus
 from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView
@@ -48,11 +54,11 @@ _LIST = "posts"
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=PostRead)
 async def create_post(
-    body: PostCreate, tx: InTransaction, user: CurrentUser, resources: WithResources
+    body: PostCreate, new_posts: ForNewPosts, user: CurrentUser, resources: WithResources
 ) -> Response:
     """Write a post, as a draft or published at once."""
     post = await posts.create_post(
-        tx,
+        new_posts,
         markdown=resources.markdown,
         author=user,
         title=body.title,

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, false, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, exists, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from common.db import Executor, Statement
 from posts_service.models import Author, Comment, Post, depth_of
-from posts_service.repositories.posts import AuthorView, Reference, at_most, published_id
+from posts_service.repositories.posts import AuthorView, Reference, at_most, published
 from posts_service.repositories.relations import blocks_between
 
 _Reply: Final = aliased(Comment)
+_VIEWER: Final = bindparam("viewer_id", type_=Uuid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,15 @@ class Comments:
 
 
 class CommentReads:
-    """Comments outside of a transaction: each query carries its visibility."""
+    """Hot reads of comments: each query carries its visibility."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
 
     async def find(self, comment_id: UUID, *, viewer_id: UUID | None) -> CommentView | None:
         """Return a comment that is there and whose author the viewer may meet."""
-        unseen = _unseen(viewer_id)
-        query = _shown(_found(unseen).where(Comment.id == comment_id, ~unseen))
-        row = (await self._connection.execute(query)).one_or_none()
+        values = {"comment_id": comment_id, **_by(viewer_id)}
+        row = await self._executor.first(_find(known=viewer_id is not None), **values)
         return _view(row) if row else None
 
     async def page(
@@ -120,22 +122,42 @@ class CommentReads:
         Whoever the viewer may not meet is shown as a placeholder, like what was deleted, and not
         at all when nobody answers.
         """
-        query = _found(_unseen(viewer_id))
-        query = query.where(Comment.post_id == published_id(post), Comment.path > after)
-        if viewer_id is not None:
-            query = query.where(~_blocked(viewer_id) | _answered())
-        query = _shown(query.order_by(Comment.path).limit(at_most(limit)))
-        rows = await self._connection.execute(query.order_by("path"))
+        by_id, known = isinstance(post, UUID), viewer_id is not None
+        values = {"reference": post, "after": after, **_by(viewer_id)}
+        rows = await self._executor.all(_page(by_id=by_id, known=known, limit=limit), **values)
         return [_view(row) for row in rows]
 
 
-def _unseen(viewer_id: UUID | None) -> ColumnElement[bool]:
+def _by(viewer_id: UUID | None) -> dict[str, UUID]:
+    return {} if viewer_id is None else {"viewer_id": viewer_id}
+
+
+@cache
+def _find(*, known: bool) -> Statement:
+    unseen = _unseen(known=known)
+    query = _found(unseen).where(Comment.id == bindparam("comment_id"), ~unseen)
+    return Statement(_shown(query))
+
+
+@cache
+def _page(*, by_id: bool, known: bool, limit: int) -> Statement:
+    query = _found(_unseen(known=known)).where(
+        Comment.post_id == published(by_id=by_id).scalar_subquery(),
+        Comment.path > bindparam("after"),
+    )
+    if known:
+        query = query.where(~_blocked() | _answered())
+    query = _shown(query.order_by(Comment.path).limit(at_most(limit)))
+    return Statement(query.order_by("path"))
+
+
+def _unseen(*, known: bool) -> ColumnElement[bool]:
     gone = Comment.deleted_at.is_not(None)
-    return gone if viewer_id is None else gone | _blocked(viewer_id)
+    return gone | _blocked() if known else gone
 
 
-def _blocked(viewer_id: UUID) -> ColumnElement[bool]:
-    return or_(*blocks_between(viewer_id, Comment.author_id))
+def _blocked() -> ColumnElement[bool]:
+    return or_(*blocks_between(_VIEWER, Comment.author_id))
 
 
 def _answered() -> ColumnElement[bool]:

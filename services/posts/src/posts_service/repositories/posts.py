@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
+    DateTime,
     Integer,
     Select,
     Subquery,
+    Uuid,
     bindparam,
     delete,
     literal_column,
@@ -18,10 +20,9 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from common.db.violations import constraint_of
+from common.db import Executor, Statement
 from posts_service.models import Author, Post, PostTag
 
 type Reference = UUID | str
@@ -103,6 +104,9 @@ _WHOLE: Final = (*SUMMARY, Post.body, Post.body_html)
 _TAGGED_ID: Final = PostTag.post_id.label("id")
 # Not a parameter: only a constant lets the planner use the partial indexes.
 PUBLISHED: Final = Post.status == literal_column("'published'")
+AFTER: Final = tuple_(
+    bindparam("published_at", type_=DateTime(timezone=True)), bindparam("post_id", type_=Uuid())
+)
 
 
 class Posts:
@@ -110,17 +114,6 @@ class Posts:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-
-    async def add(self, post: Post) -> bool:
-        """Write a new post; False when its slug is taken."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(post)
-        except IntegrityError as error:
-            if constraint_of(error) == "uq_posts_slug":
-                return False
-            raise
-        return True
 
     async def lock(self, reference: Reference) -> Post | None:
         """Return a post, locked against other writers."""
@@ -149,14 +142,10 @@ class Posts:
         return [(post, username) for post, username in await self._session.execute(query)]
 
     async def index_tags(self, post: Post) -> None:
-        """Let the lists of a published post's tags show it."""
-        key = {"published_at": post.published_at, "post_id": post.id, "author_id": post.author_id}
-        self._session.add_all(PostTag(tag=tag, **key) for tag in post.tags)
-
-    async def reindex_tags(self, post: Post) -> None:
         """Let the lists of a published post's tags show it, and no others."""
         await self._session.execute(delete(PostTag).where(PostTag.post_id == post.id))
-        await self.index_tags(post)
+        key = {"published_at": post.published_at, "post_id": post.id, "author_id": post.author_id}
+        self._session.add_all(PostTag(tag=tag, **key) for tag in post.tags)
 
     async def delete(self, post: Post) -> None:
         """Delete a post."""
@@ -164,28 +153,29 @@ class Posts:
 
 
 class PostReads:
-    """Posts outside of a transaction: each query carries its visibility."""
+    """Hot reads of posts: each query carries its visibility."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
 
     async def find(self, reference: Reference, *, viewer_id: UUID | None) -> PostView | None:
         """Return a post if it is published or the viewer's own."""
-        query = _joined(*_WHOLE).where(_named(reference), _visible(viewer_id))
-        row = (await self._connection.execute(query)).one_or_none()
+        query = _find(whole=True, by_id=isinstance(reference, UUID))
+        row = await self._executor.first(query, reference=reference, viewer_id=viewer_id)
         return _view_of(row) if row else None
 
     async def find_version(
         self, reference: Reference, *, viewer_id: UUID | None
     ) -> PostVersion | None:
         """Return the version of a post that `find` would return, without its texts."""
-        query = _joined(*_VERSION).where(_named(reference), _visible(viewer_id))
-        row = (await self._connection.execute(query)).one_or_none()
+        query = _find(whole=False, by_id=isinstance(reference, UUID))
+        row = await self._executor.first(query, reference=reference, viewer_id=viewer_id)
         return PostVersion(*row) if row else None
 
     async def is_published(self, reference: Reference) -> bool:
         """Tell whether there is such a post for everybody."""
-        return (await self._connection.execute(_published(reference))).one_or_none() is not None
+        query = _is_published(by_id=isinstance(reference, UUID))
+        return await self._executor.first(query, reference=reference) is not None
 
     async def list_published(
         self,
@@ -196,13 +186,38 @@ class PostReads:
         author: str | None,
     ) -> list[PostSummaryView]:
         """Return published posts, newest first, that follow the key `after`."""
-        query = _keys(tag, author)
-        place = tuple(query.selected_columns)
-        if after is not None:
-            query = query.where(tuple_(*place) < tuple_(*after))
-        query = query.order_by(*(column.desc() for column in place)).limit(at_most(limit))
-        rows = await self._connection.execute(summaries_of(query.subquery("page")))
+        published_at, post_id = after or (None, None)
+        given = {"tag": tag, "author": author, "published_at": published_at, "post_id": post_id}
+        values = {name: value for name, value in given.items() if value is not None}
+        rows = await self._executor.all(_list(frozenset(values), limit), **values)
         return [summary_of(row) for row in rows]
+
+
+@cache
+def _find(*, whole: bool, by_id: bool) -> Statement:
+    own = Post.author_id == bindparam("viewer_id", type_=Uuid())
+    query = _joined(*(_WHOLE if whole else _VERSION))
+    return Statement(query.where(_referred(by_id=by_id), or_(PUBLISHED, own)))
+
+
+@cache
+def _is_published(*, by_id: bool) -> Statement:
+    return Statement(published(by_id=by_id))
+
+
+@cache
+def _list(given: frozenset[str], limit: int) -> Statement:
+    """Return the query of a page, from the index for what is given."""
+    source: Any = PostTag if "tag" in given else Post
+    place = (source.published_at, _TAGGED_ID if "tag" in given else source.id)
+    query = select(*place)
+    query = query.where(PostTag.tag == bindparam("tag") if "tag" in given else PUBLISHED)
+    if "author" in given:
+        query = query.where(source.author_id == _id_of_author())
+    if "post_id" in given:
+        query = query.where(tuple_(*place) < AFTER)
+    query = query.order_by(*(column.desc() for column in place)).limit(at_most(limit))
+    return Statement(summaries_of(query.subquery("page")))
 
 
 def summaries_of(page: Subquery) -> Select[Any]:
@@ -215,12 +230,12 @@ def summaries_of(page: Subquery) -> Select[Any]:
     return query.order_by(page.c.published_at.desc(), page.c.id.desc())
 
 
-def at_most(limit: int) -> BindParameter[int]:
-    """Return a limit that PostgreSQL is told when it plans: of an unknown one it expects too much.
+def at_most(limit: int) -> ColumnElement[int]:
+    """Return a limit that is part of the statement: of an unknown one PostgreSQL expects too much.
 
     It would plan for a tenth of the table, and read and sort the table for that.
     """
-    return bindparam(None, limit, Integer(), literal_execute=True)
+    return literal_column(str(limit), Integer())
 
 
 def summary_of(row: Any) -> PostSummaryView:
@@ -232,36 +247,24 @@ def _view_of(row: Any) -> PostView:
     return PostView(AuthorView(*row[:4]), *row[4:])
 
 
-def published_id(reference: Reference) -> Any:
-    """Return the id of a published post as part of a query."""
-    return _published(reference).scalar_subquery()
+def published(*, by_id: bool) -> Select[UUID]:
+    """Return the query of the id of the published post that the parameter `reference` names."""
+    return select(Post.id).where(_referred(by_id=by_id), PUBLISHED)
 
 
-def _published(reference: Reference) -> Select[UUID]:
-    return select(Post.id).where(_named(reference), PUBLISHED)
+def _referred(*, by_id: bool) -> ColumnElement[bool]:
+    return (Post.id if by_id else Post.slug) == bindparam("reference")
 
 
 def _joined(*columns: Any) -> Select[Any]:
     return select(*columns).join(Author, Author.user_id == Post.author_id)
 
 
-def _visible(viewer_id: UUID | None) -> ColumnElement[bool]:
-    return or_(PUBLISHED, Post.author_id == viewer_id) if viewer_id else PUBLISHED
-
-
 def _named(reference: Reference) -> ColumnElement[bool]:
     return Post.id == reference if isinstance(reference, UUID) else Post.slug == reference
 
 
-def _keys(tag: str | None, author: str | None) -> Select[Any]:
-    """Return the query of the times and ids of published posts, from the index for it."""
-    source: Any = Post if tag is None else PostTag
-    query: Select[Any] = select(source.published_at, source.id if tag is None else _TAGGED_ID)
-    query = query.where(PUBLISHED if tag is None else PostTag.tag == tag)
-    return query if author is None else query.where(source.author_id == _id_of(author))
-
-
-def _id_of(username: str) -> Any:
-    """Return the id of whoever has the username by the latest word of users."""
-    query = select(Author.user_id).where(Author.username == username)
+def _id_of_author() -> Any:
+    """Return the id of whoever has the username `author` by the latest word of users."""
+    query = select(Author.user_id).where(Author.username == bindparam("author"))
     return query.order_by(Author.epoch.desc(), Author.position.desc()).limit(1).scalar_subquery()

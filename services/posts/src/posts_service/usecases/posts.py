@@ -6,9 +6,11 @@ from uuid import UUID
 
 from common.contracts import PostDeleted, PostPublished
 from common.ids import new_id
+from common.outbox import outbox_values
 from common.tokens import User
 from posts_service.errors import NotPostAuthor, PostAlreadyPublished, PostNotFound
 from posts_service.models import Post, PostStatus
+from posts_service.repositories.new_posts import NewPosts
 from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView, Reference
 from posts_service.unit_of_work import Reads, Tx
 from posts_service.usecases.markdown import Markdown
@@ -18,7 +20,7 @@ type Check = Callable[[PostView], None]
 
 
 async def create_post(
-    tx: Tx,
+    new_posts: NewPosts,
     *,
     markdown: Markdown,
     author: User,
@@ -35,12 +37,10 @@ async def create_post(
     """
     # Before the first statement: a connection is not held while the body is rendered.
     body_html = await markdown.render(body)
-    await tx.authors.ensure(author.id, author.username)
-    slug = slug_of(title)
     post = Post(
         id=new_id(),
         author_id=author.id,
-        slug=slug,
+        slug=slug_of(title),
         title=title,
         body=body,
         body_html=body_html,
@@ -50,13 +50,16 @@ async def create_post(
         created_at=now,
         updated_at=now,
     )
-    while not await tx.posts.add(post):
-        post.slug = with_suffix(slug)
-    view = await tx.posts.view(post.id)
-    if view.published_at is not None:
-        await tx.posts.index_tags(post)
-        await _report_publication(tx, post, view)
+    while (view := await _add(new_posts, post, author.username)) is None:
+        post.slug = with_suffix(slug_of(title))
     return view
+
+
+async def _add(new_posts: NewPosts, post: Post, author_username: str) -> PostView | None:
+    told = None
+    if post.status == PostStatus.PUBLISHED:
+        told = outbox_values(_publication(post, author_username), key=post.id)
+    return await new_posts.add(post, author_username=author_username, told=told)
 
 
 async def read_post(reads: Reads, *, reference: Reference, viewer_id: UUID | None) -> PostView:
@@ -136,7 +139,7 @@ async def edit_post(
     if publishes:
         post.published_at = now
     if publishes or (post.published_at is not None and "tags" in changes):
-        await tx.posts.reindex_tags(post)
+        await tx.posts.index_tags(post)
     view = await tx.posts.view(post.id)
     if publishes:
         await _report_publication(tx, post, view)
