@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
+from common.http.routes import HotRoute
 from common.testing.operations import public_operations
 from common.testing.producers import Producer
 from posts_service.resources import Resources
@@ -113,6 +115,12 @@ async def world(client: httpx.AsyncClient, users: Producer) -> World:
 
 async def create(world: World, body: dict[str, Any]) -> httpx.Response:
     return await world.client.post(POSTS, json=body, headers=ADA.headers)
+
+
+async def test_the_reads_that_are_most_of_all_requests_are_hot(app: FastAPI) -> None:
+    routes = [context.original_route for context in iter_route_contexts(app.routes)]
+    hot = {route.name for route in routes if isinstance(route, HotRoute) and route.is_hot}
+    assert hot >= {"read_post", "list_posts", "read_feed", "list_comments", "read_comment"}
 
 
 async def test_every_route_is_counted(app: FastAPI) -> None:

@@ -5,9 +5,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, HTTPException, Response
+from fastapi import Depends, HTTPException, Request, Response
 
 from common.errors import PreconditionFailed
+
+IF_NONE_MATCH = "If-None-Match"
+IF_MATCH = "If-Match"
 
 # An answer with a tag may be kept by the client, which asks whether it still holds.
 REVALIDATE = "private, no-cache"
@@ -46,12 +49,9 @@ class Preconditions:
             raise PreconditionFailed
 
 
-async def preconditions(
-    if_none_match: Annotated[str | None, Header(description="Answer 304 if still this.")] = None,
-    if_match: Annotated[str | None, Header(description="Answer 412 unless still this.")] = None,
-) -> Preconditions:
-    """Dependency of routes with entity tags."""
-    return Preconditions(if_none_match, if_match)
+async def preconditions(request: Request) -> Preconditions:
+    """Dependency of routes with entity tags; the OpenAPI documents tell of the headers."""
+    return Preconditions(request.headers.get(IF_NONE_MATCH), request.headers.get(IF_MATCH))
 
 
 Conditions = Annotated[Preconditions, Depends(preconditions)]

@@ -4,20 +4,19 @@ Answers are kept with what they say: a service whose answers hold secrets does n
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fastapi import Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.params import Form
-from fastapi.routing import APIRoute
 from prometheus_client import Counter
 
 from common.clock import utc_now
 from common.errors import AppError, Invalid
-from common.http.dependencies import optional_user, user_of
+from common.http.dependencies import UserBearer, user_of
 from common.http.metrics import route_template
 from common.http.problem import app_error_problem
+from common.http.routes import Handler, HotRoute, calls_of
 from common.http.transactions import opened_transaction
 from common.idempotency import Answer, KeyedRequest, claim_key, keep_answer
 
@@ -50,15 +49,13 @@ _REUSED: Final = "The input is not valid, or its Idempotency-Key came with anoth
 
 REPLAYED = Counter("http_replayed_answers_total", "Answers given again for an Idempotency-Key.")
 
-type Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
 
 class KeyInvalid(Invalid):
     code = "common.idempotency_key_invalid"
     message = "An Idempotency-Key is 1 to 255 visible ASCII characters, and is sent once."
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(HotRoute):
     """The class of a router's routes (`route_class=`): its POSTs of users with JSON take keys.
 
     Such a request opens the transaction that the handler joins by `common.http.transactions`. A
@@ -84,16 +81,12 @@ class IdempotentRoute(APIRoute):
         return _once(handle) if takes_keys(self) else handle
 
 
-def takes_keys(route: APIRoute) -> bool:
+def takes_keys(route: HotRoute) -> bool:
     """Tell whether a route is a POST with a JSON body that speaks for a user."""
     body = route.body_field
     has_json = body is not None and not isinstance(body.field_info, Form)
-    return route.methods == {"POST"} and has_json and depends_on(route.dependant, optional_user)
-
-
-def depends_on(dependant: Dependant, call: Callable[..., Any]) -> bool:
-    """Tell whether a function is among the dependencies, at any depth."""
-    return dependant.call is call or any(depends_on(d, call) for d in dependant.dependencies)
+    speaks_for_user = any(isinstance(call, UserBearer) for call in calls_of(route.dependant))
+    return route.methods == {"POST"} and has_json and speaks_for_user
 
 
 def _once(handle: Handler) -> Handler:

@@ -11,8 +11,11 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
+from common.http.etag import IF_MATCH, IF_NONE_MATCH, preconditions
 from common.http.problem import MEDIA_TYPE, Problem
+from common.http.routes import calls_of
 
 INTERNAL_PREFIX = "/internal"
 PUBLIC_FILE = "openapi.json"
@@ -21,6 +24,19 @@ INTERNAL_FILE = "openapi.internal.json"
 _REF = "#/components/schemas/"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}}
 _VALIDATION = "Validation Error"
+_PRECONDITIONS = {
+    kind: {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string"},
+    }
+    for kind, name, description in (
+        ("read", IF_NONE_MATCH, "Answer 304 if it is still this."),
+        ("write", IF_MATCH, "Answer 412 unless it is still this."),
+    )
+}
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
@@ -52,8 +68,20 @@ def _document(app: FastAPI, *, internal: bool) -> dict[str, Any]:
         for method, operation in operations.items():
             if method in _METHODS:
                 _document_problems(operation)
+    _document_preconditions(app, document["paths"])
     _keep_used_components(document)
     return document
+
+
+def _document_preconditions(app: FastAPI, paths: dict[str, Any]) -> None:
+    """Tell of the headers of routes with entity tags, which read them themselves."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and preconditions in calls_of(route.dependant):
+            operations = paths.get(context.path_format or route.path, {})
+            for method in {each.lower() for each in route.methods or ()} & operations.keys():
+                parameters = operations[method].setdefault("parameters", [])
+                parameters.append(_PRECONDITIONS["read" if method == "get" else "write"])
 
 
 def _document_problems(operation: dict[str, Any]) -> None:

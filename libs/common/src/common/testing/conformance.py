@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import inspect
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import SecretStr, ValidationError
@@ -25,6 +27,7 @@ from common.http.openapi import (
 )
 from common.http.pagination import encode_cursor
 from common.http.problem import MEDIA_TYPE
+from common.http.routes import calls_of
 from common.settings import ServiceSettings
 from common.testing.commits import CommitConformance
 from common.testing.idempotency import IdempotencyConformance
@@ -252,6 +255,15 @@ class HttpConformance:
                 # A list below an unknown id may refuse the id before the cursor.
                 if "{" not in operation.template:
                     assert problem["code"] == "common.invalid_cursor"
+
+    def test_no_function_of_a_route_costs_a_thread(self, app: FastAPI) -> None:
+        for context in iter_route_contexts(app.routes):
+            route = context.original_route
+            if isinstance(route, APIRoute):
+                for call in calls_of(route.dependant):
+                    called = call if inspect.isroutine(call) else type(call).__call__
+                    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+                    assert any(each(called) for each in kinds), f"{route.name}: {call} is sync"
 
     async def test_metrics_name_routes_and_never_paths(self, client: httpx.AsyncClient) -> None:
         await client.get("/no/such/path")

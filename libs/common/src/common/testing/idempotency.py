@@ -12,7 +12,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from common.clock import utc_now
 from common.http.dependencies import USER_SCHEME
-from common.http.idempotency import HEADER, KeyInvalid, depends_on
+from common.http.idempotency import HEADER, KeyInvalid
+from common.http.routes import calls_of
 from common.http.transactions import executor, transaction
 from common.idempotency import Answer, KeyedRequest, KeyInUse, claim_key, keep_answer
 from common.ids import new_id
@@ -90,9 +91,7 @@ def _joining(app: FastAPI) -> Iterator[str]:
     """Yield the names of the routes whose handlers join the transaction of their request."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute) and any(
-            depends_on(route.dependant, joins) for joins in (transaction, executor)
-        ):
+        if isinstance(route, APIRoute) and {transaction, executor} & set(calls_of(route.dependant)):
             yield route.name
 
 

@@ -21,5 +21,10 @@ async def transaction(request: Request) -> AsyncIterator[Tx]:
         yield tx
 
 
+async def resources(request: Request) -> Resources:
+    """Dependency: what the process opened at its start."""
+    return resources_of(request)
+
+
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
-WithResources = Annotated[Resources, Depends(resources_of)]
+WithResources = Annotated[Resources, Depends(resources)]

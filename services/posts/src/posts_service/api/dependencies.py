@@ -27,8 +27,13 @@ async def new_posts(executor: Annotated[Executor, Depends(executor)]) -> NewPost
     return NewPosts(executor)
 
 
+async def resources(request: Request) -> Resources:
+    """Dependency: what the process opened at its start."""
+    return resources_of(request)
+
+
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
 ForReading = Annotated[Reads, Depends(reads)]
 ForNewPosts = Annotated[NewPosts, Depends(new_posts)]
-WithResources = Annotated[Resources, Depends(resources_of)]
+WithResources = Annotated[Resources, Depends(resources)]
 IdOrSlug = Annotated[str, Path(description="The post's id or its slug.")]

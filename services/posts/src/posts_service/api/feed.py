@@ -1,7 +1,7 @@
 """The home feed of who asks."""
 
-from dataclasses import astuple
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +10,12 @@ from fastapi import APIRouter, Response
 from common.http.dependencies import CurrentUser
 from common.http.etag import Conditions
 from common.http.pagination import Page, Pagination
+from common.http.routes import HotRoute
 from posts_service.api.dependencies import ForReading
 from posts_service.api.schemas.posts import PostSummary
 from posts_service.usecases import feed
 
-router = APIRouter(prefix="/api/v1/feed", tags=["feed"])
+router = APIRouter(prefix="/api/v1/feed", tags=["feed"], route_class=HotRoute)
 
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client holds this representation."}
@@ -34,6 +35,6 @@ async def read_feed(
         kind=_LIST,
         key=lambda post: (post.published_at, post.id),
         render=PostSummary.model_validate,
-        version=lambda post: astuple(post.version),
+        version=attrgetter("version"),
         conditions=conditions,
     )

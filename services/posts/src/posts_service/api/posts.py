@@ -1,7 +1,7 @@
 """Posts: written by their authors, read by everybody once published."""
 
-from dataclasses import astuple
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -94,7 +94,7 @@ async def list_posts(
         kind=_LIST,
         key=_place,
         render=PostSummary.model_validate,
-        version=lambda post: astuple(post.version),
+        version=attrgetter("version"),
         conditions=conditions,
         # The same for everybody.
         cache_control="public, max-age=1",
@@ -160,7 +160,7 @@ def _requirement(conditions: Preconditions) -> posts.Check:
 
 
 def _tag(version: PostVersion) -> str:
-    return etag(*astuple(version))
+    return etag(*version)
 
 
 def _cache_control(version: PostVersion) -> str:

@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from common.http.routes import HotRoute
 from posts_service.api.dependencies import ForReading
 from posts_service.api.schemas.tags import TagList, TagRead
 from posts_service.usecases import tags
 
-router = APIRouter(prefix="/api/v1/tags", tags=["tags"])
+router = APIRouter(prefix="/api/v1/tags", tags=["tags"], route_class=HotRoute)
 
 
 @router.get("")

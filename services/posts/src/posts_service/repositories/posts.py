@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -39,8 +39,7 @@ class AuthorView:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class PostVersion:
+class PostVersion(NamedTuple):
     """What changes whenever anything of a post does, and who may keep it."""
 
     id: UUID
