@@ -113,19 +113,20 @@ def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None
 
 def _middleware(settings: HttpSettings) -> list[Middleware]:
     """Return what surrounds the routes, outermost first."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=_EXPOSED,
+    )
     return [
         Middleware(
             RequestContext,
             security_headers=settings.security_headers,
             timeout_seconds=settings.request_timeout_seconds,
         ),
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=_EXPOSED,
-        ),
+        *([cors] if settings.cors_origins else []),
         Middleware(InputGuard, limit_bytes=settings.body_limit_bytes),
         Middleware(HeadAsGet),
     ]

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
+import orjson
 from fastapi import Depends, HTTPException, Request, Response
 
 from common.errors import PreconditionFailed
@@ -18,7 +19,7 @@ REVALIDATE = "private, no-cache"
 
 def etag(*parts: object, weak: bool = False) -> str:
     """Return the tag of a representation that changes whenever one of the parts does."""
-    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:16]
+    digest = hashlib.sha256(orjson.dumps(parts, default=str)).digest()[:16]
     tag = f'"{base64.urlsafe_b64encode(digest).decode().rstrip("=")}"'
     return f"W/{tag}" if weak else tag
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from common.errors import Invalid
 from common.http.etag import REVALIDATE, Preconditions, etag, not_modified, tag_headers
+from common.http.rendering import Document, json_response
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -74,19 +75,23 @@ class PageParams:
         render: Callable[[Row], Item],
     ) -> Page[Item]:
         """Return the page of up to `fetch` rows, and set the Link header of the answer."""
-        next_cursor = None
-        if len(rows) > self.limit:
-            next_cursor = encode_cursor(kind, key(rows[self.limit - 1]))
-            self.response.headers["Link"] = next_link(self.request, next_cursor)
-        return Page(items=[render(row) for row in rows[: self.limit]], next_cursor=next_cursor)
+        items = [render(row) for row in rows[: self.limit]]
+        return Page(items=items, next_cursor=self._next(rows, kind, key))
 
-    def answer[Row, Item](
+    def _next[Row](self, rows: Sequence[Row], kind: str, key: Callable[[Row], Key]) -> str | None:
+        if len(rows) <= self.limit:
+            return None
+        cursor = encode_cursor(kind, key(rows[self.limit - 1]))
+        self.response.headers["Link"] = next_link(self.request, cursor)
+        return cursor
+
+    def answer[Row](
         self,
         rows: Sequence[Row],
         *,
         kind: str,
         key: Callable[[Row], Key],
-        render: Callable[[Row], Item],
+        render: Callable[[Row], Document],
         version: Callable[[Row], Key],
         conditions: Preconditions,
         cache_control: str = REVALIDATE,
@@ -97,7 +102,7 @@ class PageParams:
             rows: As for `page`.
             kind: As for `page`.
             key: As for `page`.
-            render: As for `page`.
+            render: Makes the document of a row (`common.http.rendering.renderer`).
             version: Values that change whenever what is shown of a row does.
             conditions: The client's.
             cache_control: Who may keep the answer.
@@ -105,9 +110,10 @@ class PageParams:
         tag = etag(kind, *(part for row in rows for part in version(row)))
         if conditions.unchanged(tag):
             return not_modified(tag, cache_control)
-        body = self.page(rows, kind=kind, key=key, render=render).model_dump_json()
+        cursor = self._next(rows, kind, key)
         headers = {**self.response.headers, **tag_headers(tag, cache_control)}
-        return Response(body, headers=headers, media_type="application/json")
+        items = [render(row) for row in rows[: self.limit]]
+        return json_response({"items": items, "next_cursor": cursor}, headers=headers)
 
 
 async def page_params(

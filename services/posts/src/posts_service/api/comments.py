@@ -17,6 +17,7 @@ from common.http.etag import (
 )
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, PageParams, Pagination
+from common.http.rendering import json_response, renderer
 from common.tokens import User
 from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
 from posts_service.api.schemas.comments import CommentCreate, CommentRead, CommentUpdate
@@ -37,6 +38,7 @@ _NOT_YOURS: Responses = {
     412: {"description": "The comment is no longer what If-Match names."},
 }
 _LIST = "comments"
+_comment = renderer(CommentRead)
 # People who must not meet see different threads: nobody may be given another reader's answer.
 _SHARED, _VARY = "public, no-cache", {"Vary": "Authorization"}
 
@@ -161,7 +163,7 @@ def _threads(
         rows,
         kind=_LIST,
         key=lambda comment: (comment.path,),
-        render=CommentRead.model_validate,
+        render=_comment,
         version=lambda comment: comment.version,
         conditions=conditions,
         cache_control=cache_control,
@@ -183,8 +185,6 @@ def _answer(
     if conditions is not None and conditions.unchanged(tag):
         answer = not_modified(tag, cache_control)
     else:
-        body = CommentRead.model_validate(comment).model_dump_json()
-        headers = tag_headers(tag, cache_control)
-        answer = Response(body, headers=headers, media_type="application/json")
+        answer = json_response(_comment(comment), headers=tag_headers(tag, cache_control))
     answer.headers.update(_VARY)
     return answer

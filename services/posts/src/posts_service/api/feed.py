@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from common.http.dependencies import CurrentUser
 from common.http.etag import Conditions
 from common.http.pagination import Page, Pagination
+from common.http.rendering import renderer
 from common.http.routes import HotRoute
 from posts_service.api.dependencies import ForReading
 from posts_service.api.schemas.posts import PostSummary
@@ -21,6 +22,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client holds this representation."}
 }
 _LIST = "feed"
+_summary = renderer(PostSummary)
 
 
 @router.get("", response_model=Page[PostSummary], responses=_NOT_MODIFIED)
@@ -34,7 +36,7 @@ async def read_feed(
         rows,
         kind=_LIST,
         key=lambda post: (post.published_at, post.id),
-        render=PostSummary.model_validate,
+        render=_summary,
         version=attrgetter("version"),
         conditions=conditions,
     )

@@ -19,6 +19,7 @@ from common.http.etag import (
 )
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, Pagination
+from common.http.rendering import json_response, renderer
 from posts_service.api.dependencies import (
     ForNewPosts,
     ForReading,
@@ -50,6 +51,8 @@ _FINAL: dict[int | str, dict[str, Any]] = {
 # Anybody may keep a published post, and asks each time whether it still holds.
 _SHARED = "public, no-cache"
 _LIST = "posts"
+_summary = renderer(PostSummary)
+_whole = renderer(PostRead)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=PostRead)
@@ -93,7 +96,7 @@ async def list_posts(
         rows,
         kind=_LIST,
         key=_place,
-        render=PostSummary.model_validate,
+        render=_summary,
         version=attrgetter("version"),
         conditions=conditions,
         # The same for everybody.
@@ -169,5 +172,4 @@ def _cache_control(version: PostVersion) -> str:
 
 def _answer(post: PostView) -> Response:
     headers = tag_headers(_tag(post.version), _cache_control(post.version))
-    body = PostRead.model_validate(post).model_dump_json()
-    return Response(body, headers=headers, media_type="application/json")
+    return json_response(_whole(post), headers=headers)

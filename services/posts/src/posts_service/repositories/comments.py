@@ -19,7 +19,7 @@ _Reply: Final = aliased(Comment)
 _VIEWER: Final = bindparam("viewer_id", type_=Uuid())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommentView:
     """A comment as it is read; `version` changes whenever anything else of it does.
 

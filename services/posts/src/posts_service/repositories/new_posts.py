@@ -1,6 +1,9 @@
 """A new post with all that belongs to it, in one statement: a hot route waits for nothing else."""
 
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
@@ -21,9 +24,28 @@ from common.place import EMPTY
 from posts_service.models import Author, Post, PostTag
 from posts_service.repositories.posts import AuthorView, PostView
 
-_POST: Final = tuple(column.name for column in Post.__table__.columns)
 _EVENT: Final = ("event_id", "type", "key", "payload", "headers")
 _CARD: Final = ("username", "display_name", "epoch", "position")
+
+
+@dataclass(slots=True)
+class NewPost:
+    """A row of posts: no entity, as no session will ever know it."""
+
+    id: UUID
+    author_id: UUID
+    slug: str
+    title: str
+    body: str
+    body_html: str
+    tags: list[str]
+    status: str
+    published_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+_POST: Final = tuple(each.name for each in fields(NewPost))
 
 
 class NewPosts:
@@ -31,12 +53,12 @@ class NewPosts:
         self._executor = executor
 
     async def add(
-        self, post: Post, *, author_username: str, told: dict[str, Any] | None
+        self, post: NewPost, *, author_username: str, told: dict[str, Any] | None
     ) -> PostView | None:
         """Write a post and its author, who may be new here; None when its slug is taken.
 
         Args:
-            post: One of no session.
+            post: The post.
             author_username: What the author's token says; the copy of users, if any, knows better.
             told: The event of a published post (`outbox_values`), None for a draft.
         """

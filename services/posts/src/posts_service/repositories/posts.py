@@ -29,7 +29,8 @@ type Reference = UUID | str
 """How a path names a post: by its id or by its slug."""
 
 
-@dataclass(frozen=True, slots=True)
+# Views are not frozen: one is made for each row, and that would take four times as long.
+@dataclass(slots=True)
 class AuthorView:
     """A card; `(epoch, position)` changes whenever it does."""
 
@@ -49,7 +50,7 @@ class PostVersion(NamedTuple):
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostSummaryView:
     """A post as lists show it, with its author's present name."""
 
@@ -70,7 +71,7 @@ class PostSummaryView:
         return PostVersion(self.id, self.updated_at, card.epoch, card.position, self.status)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostView(PostSummaryView):
     """A post as it is read."""
 

@@ -10,7 +10,7 @@ from common.outbox import outbox_values
 from common.tokens import User
 from posts_service.errors import NotPostAuthor, PostAlreadyPublished, PostNotFound
 from posts_service.models import Post, PostStatus
-from posts_service.repositories.new_posts import NewPosts
+from posts_service.repositories.new_posts import NewPost, NewPosts
 from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView, Reference
 from posts_service.unit_of_work import Reads, Tx
 from posts_service.usecases.markdown import Markdown
@@ -37,7 +37,7 @@ async def create_post(
     """
     # Before the first statement: a connection is not held while the body is rendered.
     body_html = await markdown.render(body)
-    post = Post(
+    post = NewPost(
         id=new_id(),
         author_id=author.id,
         slug=slug_of(title),
@@ -55,7 +55,7 @@ async def create_post(
     return view
 
 
-async def _add(new_posts: NewPosts, post: Post, author_username: str) -> PostView | None:
+async def _add(new_posts: NewPosts, post: NewPost, author_username: str) -> PostView | None:
     told = None
     if post.status == PostStatus.PUBLISHED:
         told = outbox_values(_publication(post, author_username), key=post.id)
@@ -179,7 +179,7 @@ async def _report_publication(tx: Tx, post: Post, view: PostView) -> None:
     await tx.outbox.add(_publication(post, view.author.username), key=post.id)
 
 
-def _publication(post: Post, author_username: str) -> PostPublished:
+def _publication(post: Post | NewPost, author_username: str) -> PostPublished:
     return PostPublished.model_validate(
         {
             "post_id": post.id,
