@@ -1,19 +1,25 @@
 """The errors of auth.
 
 AppError
-├── Invalid          PasswordTooShort, PasswordTooCommon, LinkInvalid
+├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified
 ├── NotFound         LinkNotFound
-└── Conflict         UsernameTaken
+├── Conflict         UsernameTaken
+└── RateLimited      PasswordsBusy
 """
 
-from common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
 
 
 class PasswordTooShort(Invalid):
     code = "auth.password_too_short"
     message = "The password must have at least {minimum} characters."
+
+
+class PasswordTooLong(Invalid):
+    code = "auth.password_too_long"
+    message = "The password must have at most {maximum} characters."
 
 
 class PasswordTooCommon(Invalid):
@@ -55,3 +61,11 @@ class LinkNotFound(NotFound):
 class UsernameTaken(Conflict):
     code = "auth.username_taken"
     message = "The username {username} is taken."
+
+
+class PasswordsBusy(RateLimited):
+    """Checking passwords is the one costly thing that anybody may ask for: it is bounded."""
+
+    code = "auth.passwords_busy"
+    message = "Too many passwords are being checked at the moment; try again soon."
+    retry_after_seconds = 2

@@ -20,4 +20,13 @@ class Settings(ServiceSettings):
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
     argon2_memory_kib: int = Field(19_456, description="Memory of one Argon2id hash.")
     argon2_iterations: int = Field(2, description="Passes of one Argon2id hash.")
-    password_threads: int = Field(2, description="Passwords that are hashed at the same time.")
+    argon2_parallelism: int = Field(1, description="Lanes of one Argon2id hash.")
+    password_threads: int = Field(
+        2, ge=1, description="Passwords that are hashed at the same time; each takes its memory."
+    )
+    password_queue: int = Field(
+        64, ge=0, description="Passwords that wait for it; beyond them the answer is 429."
+    )
+    product_name: str = Field(
+        "Colonnade", description="Name of the product, which no password may contain."
+    )

@@ -102,6 +102,9 @@ async def test_many_registrations_of_an_address_make_one_account(
         ("aaaaaaaaaaaaaaaaaaaa", "auth.password_too_common"),
         ("qwertyuiopasdfghjkl", "auth.password_too_common"),
         ("ada@example.com", "auth.password_too_common"),
+        ("a very fine Ada of ours", "auth.password_too_common"),
+        ("what the ＡＤＡ weaves", "auth.password_too_common"),  # noqa: RUF001 — full width.
+        ("some colonnade of stone", "auth.password_too_common"),
     ],
 )
 async def test_a_weak_password_is_refused_with_a_reason(

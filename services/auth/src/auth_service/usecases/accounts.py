@@ -32,7 +32,9 @@ async def register_account(
 
     Raises:
         PasswordTooShort: The password has fewer than 15 characters.
+        PasswordTooLong: The password has more than 128 characters.
         PasswordTooCommon: The password is easy to guess.
+        PasswordsBusy: Too many passwords are being hashed.
         UsernameTaken: Another account has the username.
     """
     # Before the first statement: a connection is not held while the password is hashed.

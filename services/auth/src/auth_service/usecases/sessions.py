@@ -66,16 +66,22 @@ async def log_in(
     Raises:
         CredentialsInvalid: Address or password is wrong; which of them is not said.
         EmailNotVerified: Both are right, but the address was never verified.
+        PasswordsBusy: Too many others are logging in.
     """
     # Before the transaction's first statement: no connection is held while the password is hashed.
     async with open_reads() as reads:
         password_hash = await reads.accounts.find_password_hash(email)
     matches = await passwords.matches(password, password_hash)
-    account = await tx.accounts.find_by_email(email) if matches else None
+    if password_hash is None or not matches:
+        raise CredentialsInvalid
+    renewed = await passwords.renewed(password, password_hash)
+    # Locked, so that whoever changes the password ends this session too, or prevents it.
+    account = await tx.accounts.find_by_email(email, lock=True)
     if account is None or account.password_hash != password_hash:
         raise CredentialsInvalid
     if account.verified_at is None:
         raise EmailNotVerified
+    account.password_hash = renewed or password_hash
     session = Session(id=new_id(), account_id=account.id, created_at=now)
     await tx.sessions.add(session)
     refresh_token = secrets.token_urlsafe(32)

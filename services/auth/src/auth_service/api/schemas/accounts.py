@@ -1,9 +1,12 @@
 """Bodies around accounts. What they accept is normalised here; the rules are in the use cases."""
 
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Any, Final, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+_LONGEST_DECOMPOSED: Final = 4 * 128
 
 
 def _normalise_email(value: str) -> str:
@@ -15,12 +18,24 @@ def _normalise_email(value: str) -> str:
     return found.normalized.lower()
 
 
+def _composed(value: Any) -> Any:
+    # Its length is that of its NFC form. To compose a text takes the square of its length, so what
+    # is far too long stays as it is.
+    if isinstance(value, str) and len(value) <= _LONGEST_DECOMPOSED:
+        return unicodedata.normalize("NFC", value)
+    return value
+
+
 Email = Annotated[str, Field(max_length=254), AfterValidator(_normalise_email)]
 # Three characters at least, so that no name is ever `me`, which names the caller in paths.
 Username = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9_]{1,28}[a-z0-9]$", examples=["grace_hopper"])
 ]
-Password = Annotated[str, Field(max_length=128, examples=["correct horse battery staple"])]
+Password = Annotated[
+    str,
+    Field(max_length=128, examples=["correct horse battery staple"]),
+    BeforeValidator(_composed),
+]
 
 
 class AccountCreate(BaseModel):
