@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common.testing.keys import private_pem
+from common.testing.keys import SIGNING, private_pem
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def package() -> str:
 @pytest.fixture(scope="session")
 def more_settings() -> dict[str, Any]:
     return {
-        "signing_key": private_pem("auth's signing key"),
+        "signing_key": private_pem(SIGNING),
         "link_secret": "a secret of the tests",
         "public_url": "http://localhost:8080",
         "argon2_memory_kib": 64,

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from auth_service.models import Account, LinkPurpose, outbox_tables
 from auth_service.resources import Resources
+from auth_service.worker import answer_mail_requests
+from common.testing.keys import bearer
 
 PASSWORD = "a staple that batteries eat"
 
@@ -33,10 +35,18 @@ async def events(resources: Resources) -> list[tuple[str, dict[str, Any]]]:
         return [(kind, payload) for kind, payload in rows]
 
 
-async def mailed_token(resources: Resources) -> str:
-    """The token that the last verification mail would carry."""
-    requested = [p for kind, p in await events(resources) if "verification" in kind]
-    return resources.links.token(UUID(requested[-1]["link_id"]), LinkPurpose.VERIFY_EMAIL)
+async def events_of(resources: Resources, kind: str) -> list[dict[str, Any]]:
+    """The payloads of one type of event, in order."""
+    return [payload for each, payload in await events(resources) if each == kind]
+
+
+async def mailed_token(
+    resources: Resources, purpose: LinkPurpose = LinkPurpose.VERIFY_EMAIL
+) -> str:
+    """The token that the last mail of this purpose would carry, when it is asked for."""
+    await answer_mail_requests(resources)
+    requested = await events_of(resources, MAILED[purpose])
+    return resources.links.token(UUID(requested[-1]["link_id"]), purpose)
 
 
 async def verify(client: httpx.AsyncClient, token: str) -> httpx.Response:
@@ -50,6 +60,11 @@ async def log_in(
     return await client.post("/api/v1/auth/login", json=body)
 
 
+async def refresh(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
+    body = {"refresh_token": tokens["refresh_token"]}
+    return await client.post("/api/v1/auth/refresh", json=body)
+
+
 async def logged_in(
     client: httpx.AsyncClient, resources: Resources, name: str = "ada"
 ) -> dict[str, Any]:
@@ -60,6 +75,17 @@ async def logged_in(
     return tokens
 
 
+def headers_of(tokens: dict[str, Any]) -> dict[str, str]:
+    """The header that speaks for the owner of a session."""
+    return bearer(tokens["access_token"])
+
+
 async def account(resources: Resources, name: str = "ada") -> Account | None:
     async with resources.transaction() as tx:
         return await tx.accounts.find_by_email(f"{name}@example.com")
+
+
+MAILED = {
+    LinkPurpose.VERIFY_EMAIL: "auth.email_verification_requested.v1",
+    LinkPurpose.RESET_PASSWORD: "auth.password_reset_requested.v1",
+}

@@ -3,7 +3,7 @@
 AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
-├── Forbidden        EmailNotVerified
+├── Forbidden        EmailNotVerified, PasswordWrong
 ├── NotFound         LinkNotFound
 ├── Conflict         UsernameTaken
 └── RateLimited      PasswordsBusy
@@ -51,6 +51,11 @@ class RefreshTokenReused(RefreshTokenInvalid):
 class EmailNotVerified(Forbidden):
     code = "auth.email_not_verified"
     message = "The e-mail address is not verified yet; follow the link in the mail."
+
+
+class PasswordWrong(Forbidden):
+    code = "auth.password_wrong"
+    message = "The present password is another one."
 
 
 class LinkNotFound(NotFound):

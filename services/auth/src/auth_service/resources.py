@@ -9,6 +9,7 @@ from auth_service.settings import Settings
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.links import LinkSigner
+from auth_service.usecases.mail_requests import MailPolicy
 from auth_service.usecases.passwords import Passwords, open_passwords
 from auth_service.usecases.sessions import SessionPolicy
 from common.platform import Platform, open_platform
@@ -21,6 +22,7 @@ class Resources:
     passwords: Passwords
     links: LinkSigner
     sessions: SessionPolicy
+    mail: MailPolicy
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -46,9 +48,13 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         refresh_life=timedelta(seconds=settings.refresh_token_seconds),
         refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
+    mail = MailPolicy(
+        link_life=timedelta(seconds=settings.mail_link_seconds),
+        interval=timedelta(seconds=settings.mail_interval_seconds),
+    )
     async with open_platform("auth", settings) as platform, open_passwords(settings) as passwords:
         # Auth knows its keys; every other service fetches them.
         platform.user_tokens.use_keys(signer.public_keys())
         yield Resources(
-            settings, platform, passwords, LinkSigner(secret, settings.public_url), policy
+            settings, platform, passwords, LinkSigner(secret, settings.public_url), policy, mail
         )

@@ -18,6 +18,10 @@ class Settings(ServiceSettings):
         10, description="How long a used refresh token is answered with the same successor."
     )
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
+    mail_link_seconds: int = Field(900, description="Life of every other mailed link.")
+    mail_interval_seconds: int = Field(
+        60, description="How often at most an account is written to because somebody asked for it."
+    )
     argon2_memory_kib: int = Field(19_456, description="Memory of one Argon2id hash.")
     argon2_iterations: int = Field(2, description="Passes of one Argon2id hash.")
     argon2_parallelism: int = Field(1, description="Lanes of one Argon2id hash.")

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.links import Links
+from auth_service.repositories.mail_requests import MailRequests
 from auth_service.repositories.sessions import Sessions
 from common.outbox import Outbox
 
@@ -17,12 +18,20 @@ class Tx:
     outbox: Outbox
     accounts: Accounts
     links: Links
+    mail_requests: MailRequests
     sessions: Sessions
 
     @classmethod
     def of(cls, session: AsyncSession) -> Self:
         """Bind the repositories to a session that somebody else commits."""
-        return cls(session, Outbox(session), Accounts(session), Links(session), Sessions(session))
+        return cls(
+            session,
+            Outbox(session),
+            Accounts(session),
+            Links(session),
+            MailRequests(session),
+            Sessions(session),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from common.contracts.auth import (
     AccountRegistered,
     EmailVerificationRequested,
     KnownAddressRegistered,
+    PasswordChanged,
+    PasswordResetRequested,
 )
 from common.contracts.base import Envelope, Event
 from common.contracts.names import WireName, parse_wire_name
@@ -28,6 +30,8 @@ EVENTS: tuple[type[Event], ...] = (
     CommentDeleted,
     EmailVerificationRequested,
     KnownAddressRegistered,
+    PasswordChanged,
+    PasswordResetRequested,
     PostDeleted,
     PostPublished,
     ProfileChanged,
@@ -48,6 +52,8 @@ __all__ = [
     "Envelope",
     "Event",
     "KnownAddressRegistered",
+    "PasswordChanged",
+    "PasswordResetRequested",
     "PostDeleted",
     "PostPublished",
     "ProfileChanged",

@@ -1,5 +1,6 @@
 """Events of the service that owns accounts and credentials. None of them carries a secret."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -61,3 +62,46 @@ class KnownAddressRegistered(Event):
         description="The address that the mail goes to.", examples=["ada@example.com"]
     )
     username: str = Field(description="The name of the account.", examples=["ada"])
+
+
+class PasswordResetRequested(Event):
+    """Somebody asked for a new password of a verified account; `link_id` names the mailed link.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.password_reset_requested.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    link_id: UUID = Field(
+        description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
+        examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
+    )
+
+
+class PasswordChanged(Event):
+    """An account has another password, and all of its sessions have ended.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.password_changed.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    changed_at: datetime = Field(
+        description="When it was changed (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )

@@ -1,6 +1,6 @@
-"""The page behind a mailed link. Mail scanners open links; only a person presses the button.
+"""The pages behind mailed links. Mail scanners open links; only a person presses the button.
 
-It is one constant text: the token stays in the browser's address bar, and the policy allows
+Each is one constant text: the token stays in the browser's address bar, and the policy allows
 exactly this script and this style.
 """
 
@@ -10,47 +10,50 @@ from typing import Final
 
 from fastapi import Response
 
+from auth_service.usecases.passwords import MAXIMUM_LENGTH, MINIMUM_LENGTH
+
 STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { display: grid; place-items: center; min-height: 100vh; margin: 0; }
 main { max-width: 26rem; padding: 2rem; text-align: center; }
+label { display: block; margin-bottom: 1rem; }
+input { display: block; width: 100%; box-sizing: border-box; font: inherit; padding: .6rem; }
 button { font: inherit; padding: .7rem 1.6rem; border: 0; border-radius: .5rem;
   background: #2f5bea; color: #fff; cursor: pointer; }
 button:disabled { opacity: .5; cursor: default; }
 """
 SCRIPT: Final = """
-const button = document.querySelector("button"), text = document.querySelector("p");
+const form = document.querySelector("form"), text = document.querySelector("p");
+const button = form.querySelector("button"), password = form.querySelector("input");
 const token = new URLSearchParams(location.search).get("token");
 if (!token) { button.disabled = true; text.textContent = "This link is incomplete."; }
-button.addEventListener("click", async () => {
+const canMend = (status, problem) => status >= 500 || status === 429
+  || problem.errors.some((error) => error.pointer === "/password");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
   button.disabled = true;
+  const body = password ? {token, password: password.value} : {token};
   try {
     const answer = await fetch(location.pathname, {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({token}),
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
     });
     if (answer.ok) {
-      text.textContent = "Your address is confirmed. You can log in now.";
-      button.remove();
+      text.textContent = form.dataset.done;
+      form.remove();
       return;
     }
     const problem = await answer.json();
     text.textContent = problem.detail;
-    button.disabled = answer.status < 500;
+    button.disabled = !canMend(answer.status, problem);
   } catch {
     text.textContent = "The server cannot be reached. Please try again.";
     button.disabled = false;
   }
 });
 """
-PAGE: Final = f"""<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Confirm your address</title><style>{STYLE}</style></head>
-<body><main><h1>Confirm your address</h1>
-<p role="status">Press the button to confirm that this address is yours.</p>
-<button type="button">Confirm</button></main><script>{SCRIPT}</script></body>
-</html>
-"""
+PASSWORD_FIELD: Final = f"""<label>New password
+<input type="password" autocomplete="new-password" required minlength="{MINIMUM_LENGTH}"
+maxlength="{MAXIMUM_LENGTH}"></label>"""
 
 
 def _source(text: str) -> str:
@@ -64,11 +67,49 @@ POLICY: Final = (
 )
 
 
+def _page(*, title: str, text: str, button: str, done: str, fields: str = "") -> str:
+    return f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>{STYLE}</style></head>
+<body><main><h1>{title}</h1>
+<p role="status">{text}</p>
+<form data-done="{done}">{fields}<button>{button}</button></form></main>
+<script>{SCRIPT}</script></body>
+</html>
+"""
+
+
+VERIFICATION: Final = _page(
+    title="Confirm your address",
+    text="Press the button to confirm that this address is yours.",
+    button="Confirm",
+    done="Your address is confirmed. You can log in now.",
+)
+RESET: Final = _page(
+    title="Choose a new password",
+    text=f"It has at least {MINIMUM_LENGTH} characters: a few words that nobody would guess.",
+    button="Save",
+    done="Your password is changed. You can log in with it now.",
+    fields=PASSWORD_FIELD,
+)
+
+
 def verification_page() -> Response:
-    """Return the page; neither caches nor other sites learn its address."""
+    """Return the page that confirms an address."""
+    return _answer(VERIFICATION)
+
+
+def reset_page() -> Response:
+    """Return the page that asks for a new password."""
+    return _answer(RESET)
+
+
+def _answer(page: str) -> Response:
+    """Return a page; neither caches nor other sites learn its address."""
     headers = {
         "Content-Security-Policy": POLICY,
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
     }
-    return Response(PAGE, media_type="text/html", headers=headers)
+    return Response(page, media_type="text/html", headers=headers)

@@ -3,6 +3,7 @@
 from auth_service.models.accounts import Account
 from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
+from auth_service.models.mail_requests import MailRequest
 from auth_service.models.sessions import RefreshToken, Session
 from common.outbox import tables as outbox_tables
 
@@ -11,6 +12,7 @@ __all__ = [
     "Base",
     "Link",
     "LinkPurpose",
+    "MailRequest",
     "RefreshToken",
     "Session",
     "outbox_tables",

@@ -12,6 +12,7 @@ from auth_service.models.base import Base
 
 class LinkPurpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 — what a link is for.
 
 
 class Link(Base):

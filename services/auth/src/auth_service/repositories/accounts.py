@@ -1,13 +1,15 @@
 """Accounts by the keys they are unique by."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.errors import UsernameTaken
-from auth_service.models import Account
+from auth_service.models import Account, Link, Session
 from common.db.violations import constraint_of
 
 
@@ -18,6 +20,12 @@ class Accounts:
     async def get(self, account_id: UUID) -> Account:
         """Return an account that must exist."""
         return await self._session.get_one(Account, account_id)
+
+    async def lock(self, account_id: UUID) -> Account:
+        """Return an account that must exist as it is now, locked against others."""
+        return await self._session.get_one(
+            Account, account_id, with_for_update=True, populate_existing=True
+        )
 
     async def find_by_email(self, email: str, *, lock: bool = False) -> Account | None:
         """Return the account of an address, locked against others if asked."""
@@ -58,6 +66,16 @@ class Accounts:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What somebody logs in with."""
+
+    id: UUID
+    email: str
+    username: str
+    password_hash: str
+
+
 class AccountReads:
     """Accounts outside of a transaction."""
 
@@ -68,3 +86,22 @@ class AccountReads:
         """Return the hash of an address's password."""
         query = select(Account.password_hash).where(Account.email == email)
         return (await self._connection.execute(query)).scalar_one_or_none()
+
+    async def find_by_session(self, account_id: UUID, session_id: UUID) -> Identity | None:
+        """Return the account whose session this is, unless that has ended."""
+        session = select(Session.account_id).where(
+            Session.id == session_id, Session.ended_at.is_(None)
+        )
+        return await self._find(Account.id == account_id, Account.id.in_(session))
+
+    async def find_by_link(self, link_id: UUID, *, now: datetime) -> Identity | None:
+        """Return the account that a link was mailed to, if it can still be used."""
+        link = select(Link.account_id).where(
+            Link.id == link_id, Link.used_at.is_(None), Link.expires_at > now
+        )
+        return await self._find(Account.id.in_(link))
+
+    async def _find(self, *conditions: ColumnElement[bool]) -> Identity | None:
+        query = select(Account.id, Account.email, Account.username, Account.password_hash)
+        row = (await self._connection.execute(query.where(*conditions))).one_or_none()
+        return Identity(*row) if row else None

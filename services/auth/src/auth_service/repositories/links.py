@@ -45,3 +45,16 @@ class Links:
             .returning(Link.account_id)
         )
         return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def was_opened(self, account_id: UUID, purpose: LinkPurpose, *, since: datetime) -> bool:
+        """Tell whether the account got a link of this purpose since then, used or not."""
+        query = select(Link.id).where(
+            Link.account_id == account_id, Link.purpose == purpose, Link.created_at > since
+        )
+        return (await self._session.execute(query.limit(1))).first() is not None
+
+    async def withdraw(self, account_id: UUID) -> None:
+        """Make every unused link of an account stop working."""
+        await self._session.execute(
+            delete(Link).where(Link.account_id == account_id, Link.used_at.is_(None))
+        )

@@ -40,3 +40,11 @@ class Sessions:
             .where(Session.id == session_id, Session.ended_at.is_(None))
             .values(ended_at=now)
         )
+
+    async def end_all(self, account_id: UUID, *, now: datetime) -> None:
+        """End every session of an account."""
+        await self._session.execute(
+            update(Session)
+            .where(Session.account_id == account_id, Session.ended_at.is_(None))
+            .values(ended_at=now)
+        )

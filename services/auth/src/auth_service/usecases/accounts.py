@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from auth_service.errors import LinkInvalid, UsernameTaken
-from auth_service.models import Account, Link, LinkPurpose
+from auth_service.models import Account, LinkPurpose
 from auth_service.unit_of_work import Tx
-from auth_service.usecases.links import LinkSigner
+from auth_service.usecases.links import LinkSigner, open_link
 from auth_service.usecases.passwords import Passwords
 from common.contracts import (
     AccountRegistered,
@@ -52,7 +52,7 @@ async def register_account(
         return
     account.username, account.password_hash = username, password_hash
     await tx.accounts.save(account)
-    await _request_verification(tx, account, expires_at=now + timedelta(seconds=link_seconds))
+    await _request_verification(tx, account, life=timedelta(seconds=link_seconds), now=now)
 
 
 async def list_registered(tx: Tx, *, after: UUID | None, limit: int) -> list[AccountRegistered]:
@@ -72,16 +72,12 @@ async def _report_known_address(tx: Tx, account: Account, username: str) -> None
     await tx.outbox.add(event, key=account.id)
 
 
-async def _request_verification(tx: Tx, account: Account, *, expires_at: datetime) -> None:
-    link = Link(
-        id=new_id(),
-        account_id=account.id,
-        purpose=LinkPurpose.VERIFY_EMAIL,
-        expires_at=expires_at,
-    )
-    await tx.links.replace(link)
+async def _request_verification(
+    tx: Tx, account: Account, *, life: timedelta, now: datetime
+) -> None:
+    link_id = await open_link(tx, account, LinkPurpose.VERIFY_EMAIL, life=life, now=now)
     event = EmailVerificationRequested(
-        account_id=account.id, email=account.email, username=account.username, link_id=link.id
+        account_id=account.id, email=account.email, username=account.username, link_id=link_id
     )
     await tx.outbox.add(event, key=account.id)
 

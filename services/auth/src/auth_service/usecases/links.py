@@ -2,16 +2,20 @@
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlencode
 from uuid import UUID
 
 from auth_service.errors import LinkInvalid, LinkNotFound
-from auth_service.models import LinkPurpose
+from auth_service.models import Account, Link, LinkPurpose
 from auth_service.unit_of_work import Tx
+from common.ids import new_id
 
-PATHS = {LinkPurpose.VERIFY_EMAIL: "/api/v1/auth/verify-email"}
+PATHS = {
+    LinkPurpose.VERIFY_EMAIL: "/api/v1/auth/verify-email",
+    LinkPurpose.RESET_PASSWORD: "/api/v1/auth/reset-password",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,21 @@ class LinkSigner:
         if not hmac.compare_digest(self.token(link_id, purpose).encode(), token.encode()):
             raise LinkInvalid
         return link_id
+
+
+async def open_link(
+    tx: Tx, account: Account, purpose: LinkPurpose, *, life: timedelta, now: datetime
+) -> UUID:
+    """Make a link of a locked account and return its id; an older one of that purpose ends."""
+    link = Link(
+        id=new_id(),
+        account_id=account.id,
+        purpose=purpose,
+        created_at=now,
+        expires_at=now + life,
+    )
+    await tx.links.replace(link)
+    return link.id
 
 
 async def read_mail_link(tx: Tx, *, signer: LinkSigner, link_id: UUID, now: datetime) -> str:

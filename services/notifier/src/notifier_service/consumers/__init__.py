@@ -3,6 +3,8 @@
 from common.contracts import (
     EmailVerificationRequested,
     KnownAddressRegistered,
+    PasswordChanged,
+    PasswordResetRequested,
     PostDeleted,
     PostPublished,
     UserFollowed,
@@ -15,6 +17,8 @@ from notifier_service.unit_of_work import Tx
 HANDLERS: Handlers[Tx] = {
     EmailVerificationRequested: auth.email_verification_requested,
     KnownAddressRegistered: auth.known_address_registered,
+    PasswordResetRequested: auth.password_reset_requested,
+    PasswordChanged: auth.password_changed,
     UserFollowed: users.user_followed,
     UserUnfollowed: users.user_unfollowed,
     PostPublished: posts.post_published,

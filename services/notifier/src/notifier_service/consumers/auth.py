@@ -1,7 +1,14 @@
 """Auth's events that call for a mail: reactions, keyed by the event."""
 
+from datetime import UTC, datetime
+
 from common.clock import utc_now
-from common.contracts import EmailVerificationRequested, KnownAddressRegistered
+from common.contracts import (
+    EmailVerificationRequested,
+    KnownAddressRegistered,
+    PasswordChanged,
+    PasswordResetRequested,
+)
 from common.streams import Received
 from notifier_service.models import EmailTemplate
 from notifier_service.unit_of_work import Tx
@@ -29,3 +36,32 @@ async def known_address_registered(tx: Tx, event: Received[KnownAddressRegistere
         context={"username": event.data.username},
         now=utc_now(),
     )
+
+
+async def password_reset_requested(tx: Tx, event: Received[PasswordResetRequested]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.RESET_PASSWORD,
+        recipient=event.data.email,
+        context={"username": event.data.username},
+        link_id=event.data.link_id,
+        now=utc_now(),
+    )
+
+
+async def password_changed(tx: Tx, event: Received[PasswordChanged]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.PASSWORD_CHANGED,
+        recipient=event.data.email,
+        context={"username": event.data.username, "changed_at": _said(event.data.changed_at)},
+        now=utc_now(),
+    )
+
+
+def _said(moment: datetime) -> str:
+    """Return a time as a mail tells it: `1 March 2026, 09:30 UTC`."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%B %Y, %H:%M} UTC"

@@ -21,6 +21,8 @@ class EmailStatus(StrEnum):
 class EmailTemplate(StrEnum):
     VERIFY_EMAIL = "verify_email"
     KNOWN_ADDRESS = "known_address"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 — the name of a template.
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 — as above.
 
 
 class Email(Base):

@@ -18,6 +18,8 @@ from notifier_service.models import Email, EmailTemplate
 SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.VERIFY_EMAIL: "Confirm your e-mail address",
     EmailTemplate.KNOWN_ADDRESS: "You already have an account",
+    EmailTemplate.RESET_PASSWORD: "Choose a new password",
+    EmailTemplate.PASSWORD_CHANGED: "Your password was changed",
 }
 
 _templates = Environment(

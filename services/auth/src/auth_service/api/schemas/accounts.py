@@ -51,5 +51,8 @@ class AccountAccepted(BaseModel):
     detail: str = "If the address can be registered, a mail tells how to go on."
 
 
+LinkToken = Annotated[str, Field(max_length=256, description="The token of the mailed link.")]
+
+
 class EmailVerification(BaseModel):
-    token: str = Field(max_length=256, description="The token of the mailed link.")
+    token: LinkToken

@@ -1,0 +1,61 @@
+"""Changes of what one logs in with."""
+
+from fastapi import APIRouter, Response, status
+
+from auth_service.api.dependencies import InTransaction, WithResources
+from auth_service.api.pages import reset_page
+from auth_service.api.schemas.credentials import (
+    MailAccepted,
+    PasswordChange,
+    PasswordForgotten,
+    PasswordReset,
+)
+from auth_service.models import LinkPurpose
+from auth_service.usecases import credentials, mail_requests
+from common.clock import utc_now
+from common.http.dependencies import CurrentUser
+
+router = APIRouter(prefix="/api/v1/auth", tags=["credentials"])
+
+
+@router.post("/change-password", status_code=status.HTTP_204_NO_CONTENT)
+async def change_password(
+    body: PasswordChange, tx: InTransaction, resources: WithResources, user: CurrentUser
+) -> None:
+    """Change the caller's password; every session ends, this one too."""
+    await credentials.change_password(
+        tx,
+        open_reads=resources.reads,
+        passwords=resources.passwords,
+        user=user,
+        **body.model_dump(),
+        now=utc_now(),
+    )
+
+
+@router.post("/forgot-password", status_code=status.HTTP_202_ACCEPTED)
+async def forget_password(body: PasswordForgotten, tx: InTransaction) -> MailAccepted:
+    """Ask for a mail that leads to a new password; the answer is the same for any address."""
+    purpose = LinkPurpose.RESET_PASSWORD
+    await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
+    return MailAccepted()
+
+
+@router.get("/reset-password", response_class=Response, include_in_schema=False)
+async def show_reset() -> Response:
+    """Show the page that a mailed link opens; only its form uses the token up."""
+    return reset_page()
+
+
+@router.post("/reset-password", status_code=status.HTTP_204_NO_CONTENT)
+async def reset_password(body: PasswordReset, tx: InTransaction, resources: WithResources) -> None:
+    """Set a new password with the token of the mailed link, once; every session ends."""
+    await credentials.reset_password(
+        tx,
+        open_reads=resources.reads,
+        signer=resources.links,
+        passwords=resources.passwords,
+        token=body.token,
+        password=body.password,
+        now=utc_now(),
+    )

@@ -1,0 +1,55 @@
+"""What each mail says, whatever event of auth calls for it."""
+
+from email.message import EmailMessage
+from html import escape
+
+import pytest
+
+from common.contracts import Event
+from notifier_service.consumers import HANDLERS
+from notifier_service.resources import Resources
+from notifier_service.usecases.emails import drain_emails
+from services.notifier.tests.factories import LINK, Links, hear
+from services.notifier.tests.sink import Sink
+
+# Subject of the mail, and words that stand in its text.
+MAILS = {
+    "auth.email_verification_requested.v1": ("Confirm your e-mail address", [LINK]),
+    "auth.known_address_registered.v1": ("You already have an account", ["already have"]),
+    "auth.password_reset_requested.v1": ("Choose a new password", [LINK, "works once"]),
+    "auth.password_changed.v1": (
+        "Your password was changed",
+        ["on 1 March 2026, 09:30 UTC", "logged out"],
+    ),
+}
+MAILED = [event for event in HANDLERS if event.wire_name in MAILS]
+
+
+def words_of(message: EmailMessage, kind: str) -> str:
+    """The words of a part of the message, on one line."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return " ".join(part.get_content().split())
+
+
+@pytest.mark.parametrize("kind", MAILED, ids=lambda event: str(event.wire_name))
+async def test_a_mail_says_what_happened_in_text_and_html(
+    resources: Resources, sink: Sink, links: Links, kind: type[Event]
+) -> None:
+    links.are(LINK)
+    subject, said = MAILS[kind.wire_name]
+    sample = {name: (field.examples or [None])[0] for name, field in kind.model_fields.items()}
+    await hear(resources, kind.model_validate(sample))
+    await drain_emails(resources.sending)
+
+    [message] = sink.messages
+    assert (message["Subject"], message["To"]) == (subject, "ada@example.com")
+    plain, html = words_of(message, "plain"), words_of(message, "html")
+    assert plain.startswith("Hello ada, ")
+    for words in said:
+        assert words in plain
+        assert escape(words) in html
+
+
+def test_every_kind_of_mail_is_looked_at() -> None:
+    assert {event.wire_name for event in MAILED} == MAILS.keys()
