@@ -1,5 +1,6 @@
 """The pages that a person sees, in a real browser: documents, the mailed link, the mailbox."""
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -73,6 +74,24 @@ def log_in(platform: Platform, tour: Tour) -> int:
     return httpx.post(url, json=tour.author.credentials).status_code
 
 
+async def forget_password(platform: Platform, email: str) -> None:
+    async with httpx.AsyncClient(base_url=platform.gateway_url) as client:
+        answer = await client.post("/api/v1/auth/forgot-password", json={"email": email})
+        assert answer.status_code == 202
+
+
+async def mailed_link(platform: Platform, email: str, subject: str) -> str:
+    """Return the link in the mail of this subject, once it has arrived."""
+    async with asyncio.timeout(20), httpx.AsyncClient(base_url=platform.mailbox_url) as mailbox:
+        while True:
+            listing = (await mailbox.get("/api/v1/messages", params={"limit": 200})).json()
+            for mail in listing["messages"]:
+                if mail["Subject"] == subject and mail["To"][0]["Address"] == email:
+                    text = (await mailbox.get(f"/api/v1/message/{mail['ID']}")).json()["Text"]
+                    return str(re.search(r"http\S+", text)[0])  # type: ignore[index] # It has one.
+            await asyncio.sleep(0.1)
+
+
 @pytest.fixture
 def noise() -> Noise:
     return Noise()
@@ -120,6 +139,26 @@ async def test_a_mailed_link_is_followed_from_the_mailbox_and_used_by_its_button
         await link.get_by_role("button", name="Confirm").click()
         await link.get_by_text("confirmed").wait_for()
         assert log_in(platform, tour) == 200
+    assert noise.complaints == []
+
+
+async def test_a_forgotten_password_is_replaced_on_the_page_behind_its_mail(
+    platform: Platform, page: Page, noise: Noise
+) -> None:
+    with platform.tour() as tour:
+        for step in (tour.register, tour.receive_mails, tour.verify):
+            step()
+        author = tour.author
+        await forget_password(platform, author.email)
+        await page.goto(await mailed_link(platform, author.email, "Choose a new password"))
+        former, author.password = author.password, "nine herons over a still weir"
+        assert log_in(platform, tour) == 401
+        await page.get_by_label("New password").fill(author.password)
+        await page.get_by_role("button", name="Save").click()
+        await page.get_by_text("is changed").wait_for()
+        assert log_in(platform, tour) == 200
+        author.password = former
+        assert log_in(platform, tour) == 401
     assert noise.complaints == []
 
 

@@ -20,4 +20,5 @@ def more_settings() -> dict[str, Any]:
         "public_url": "http://localhost:8080",
         "argon2_memory_kib": 64,
         "argon2_iterations": 1,
+        "trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"],
     }

@@ -41,7 +41,7 @@ from tests.chaos.harness.servers import DATABASE, Child, PostgresServer, ValkeyS
 SERVICES: Final = ("auth", "users", "posts", "notifier")
 CONSUMES: Final = {
     "users": ("auth",),
-    "posts": ("users",),
+    "posts": ("auth", "users"),
     "notifier": ("auth", "users", "posts"),
     tally.NAME: ("auth", "users", "posts"),
 }

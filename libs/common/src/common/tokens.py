@@ -95,6 +95,17 @@ class UserTokens:
         )
         self._keys: Mapping[str, Key] = {}
         self._memory: _Memory[User] = _Memory()
+        self._revoked: Mapping[UUID, float] = {}
+
+    def revoke(self, sessions: Mapping[UUID, float]) -> None:
+        """Accept no token of these sessions, nor of those that were named before.
+
+        Args:
+            sessions: Their `sid`, and until when that has to be remembered (Unix time).
+        """
+        now = time.time()
+        known = {**self._revoked, **sessions}
+        self._revoked = {sid: until for sid, until in known.items() if until > now}
 
     def use_keys(self, jwks: Mapping[str, Any]) -> None:
         """Replace the key set at once; what the former keys verified is forgotten.
@@ -116,12 +127,16 @@ class UserTokens:
         """Return whom the token speaks for.
 
         Raises:
-            InvalidToken: It is forged, expired, malformed or meant for somebody else.
+            InvalidToken: It is forged, expired, malformed or meant for somebody else, or its
+                session is revoked.
             KeysUnknown: No key was ever learned, so that nothing can be said about it.
         """
-        remembered = self._memory.get(token)
-        if remembered is not None:
-            return remembered
+        user = self._memory.get(token) or self._verify(token)
+        if user.sid in self._revoked:
+            raise InvalidToken
+        return user
+
+    def _verify(self, token: str) -> User:
         header = _header(token, USER_TOKEN_TYPE)
         if not self._keys:
             raise KeysUnknown

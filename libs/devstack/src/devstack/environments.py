@@ -84,6 +84,7 @@ class Environments:
                     "SIGNING_KEY": self.credentials.keys["signing"],
                     "LINK_SECRET": self.credentials.passwords["links"],
                     "PUBLIC_URL": self.settings.gateway_url,
+                    "TRUSTED_PROXIES": json.dumps([f"{LOOPBACK}/32"]),
                 }
             case "notifier":
                 return {

@@ -4,7 +4,7 @@ AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, PasswordWrong
-├── NotFound         LinkNotFound
+├── NotFound         LinkNotFound, SessionNotFound
 ├── Conflict         UsernameTaken
 └── RateLimited      PasswordsBusy
 """
@@ -61,6 +61,13 @@ class PasswordWrong(Forbidden):
 class LinkNotFound(NotFound):
     code = "auth.link_not_found"
     message = "There is no such link to mail."
+
+
+class SessionNotFound(NotFound):
+    """It is another's, has ended, or never was: which of them is not said."""
+
+    code = "auth.session_not_found"
+    message = "There is no such session."
 
 
 class UsernameTaken(Conflict):

@@ -47,6 +47,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         secret=secret,
         refresh_life=timedelta(seconds=settings.refresh_token_seconds),
         refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
+        session_life=timedelta(seconds=settings.session_seconds),
     )
     mail = MailPolicy(
         link_life=timedelta(seconds=settings.mail_link_seconds),

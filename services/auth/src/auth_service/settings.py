@@ -1,6 +1,6 @@
 """Settings of auth. Built in the process modules and passed down."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings
@@ -16,6 +16,12 @@ class Settings(ServiceSettings):
     refresh_token_seconds: int = Field(2_592_000, description="Life of an unused refresh token.")
     refresh_grace_seconds: int = Field(
         10, description="How long a used refresh token is answered with the same successor."
+    )
+    session_seconds: int = Field(
+        7_776_000, description="Life of a session, however often it is refreshed."
+    )
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [], description="Networks of the proxies whose X-Forwarded-For names the client."
     )
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
     mail_link_seconds: int = Field(900, description="Life of every other mailed link.")

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.links import Links
 from auth_service.repositories.mail_requests import MailRequests
-from auth_service.repositories.sessions import Sessions
+from auth_service.repositories.sessions import SessionReads, Sessions
 from common.outbox import Outbox
 
 
@@ -39,8 +39,9 @@ class Reads:
     """What one-statement reads need: no transaction, no entities."""
 
     accounts: AccountReads
+    sessions: SessionReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
         """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
-        return cls(AccountReads(connection))
+        return cls(AccountReads(connection), SessionReads(connection))

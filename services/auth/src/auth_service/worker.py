@@ -9,6 +9,7 @@ from auth_service.settings import Settings
 from auth_service.usecases import mail_requests
 from common.clock import utc_now
 from common.outbox import relay_loops
+from common.revocations import revocation_loops
 from common.supervision import beat, every
 from common.worker import run_worker
 
@@ -27,6 +28,7 @@ async def run(settings: Settings) -> None:
     async with open_resources(settings) as resources:
         platform = resources.platform
         loops = relay_loops("auth", platform.database, platform.streams)
+        loops |= revocation_loops(platform.database)
         answering = partial(answer_mail_requests, resources)
         loops["answer_mail_requests"] = partial(every, mail_requests.POLL_SECONDS, answering)
         await run_worker("auth", settings, platform, loops)

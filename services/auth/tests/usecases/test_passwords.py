@@ -17,7 +17,7 @@ from auth_service.resources import Resources
 from auth_service.usecases.accounts import register_account
 from auth_service.usecases.breached import Bloom, load_breached
 from auth_service.usecases.passwords import MINIMUM_LENGTH, Passwords
-from auth_service.usecases.sessions import log_in
+from auth_service.usecases.sessions import Client, log_in
 from common.clock import utc_now
 from services.auth.tests.factories import PASSWORD, account, logged_in
 from services.auth.tests.factories import log_in as send_login
@@ -80,6 +80,7 @@ async def enter(resources: Resources, watch: Watch, password: str = PASSWORD) ->
             passwords=watch,
             email="ada@example.com",
             password=password,
+            client=Client("", None),
             now=utc_now(),
         )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import uvloop
 
+from common.revocations import revocation_loops
 from common.streams import consumer_loops
 from common.supervision import beat
 from common.worker import run_worker
@@ -42,6 +43,7 @@ async def run(settings: Settings) -> None:
             streams=platform.streams,
             peers=platform.peers,
         )
+        loops |= revocation_loops(platform.database)
         loops["drain_overdue"] = partial(drain_overdue, resources)
         await run_worker("notifier", settings, platform, loops)
 

@@ -4,6 +4,7 @@ import uvloop
 
 from common.idempotency import answer_loops
 from common.outbox import relay_loops
+from common.revocations import revocation_loops
 from common.streams import consumer_loops
 from common.worker import run_worker
 from posts_service.consumers import COPIES, HANDLERS
@@ -24,8 +25,8 @@ async def run(settings: Settings) -> None:
             streams=platform.streams,
             peers=platform.peers,
         )
-        answers = answer_loops(platform.database)
-        await run_worker("posts", settings, platform, producing | consumers | answers)
+        forgetting = answer_loops(platform.database) | revocation_loops(platform.database)
+        await run_worker("posts", settings, platform, producing | consumers | forgetting)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import uvloop
 
 from common.outbox import relay_loops
+from common.revocations import revocation_loops
 from common.streams import consumer_loops
 from common.worker import run_worker
 from users_service.consumers import COPIES, HANDLERS
@@ -23,7 +24,8 @@ async def run(settings: Settings) -> None:
             streams=platform.streams,
             peers=platform.peers,
         )
-        await run_worker("users", settings, platform, producing | consumers)
+        forgetting = revocation_loops(platform.database)
+        await run_worker("users", settings, platform, producing | consumers | forgetting)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from common.contracts.auth import (
     KnownAddressRegistered,
     PasswordChanged,
     PasswordResetRequested,
+    SessionsRevoked,
 )
 from common.contracts.base import Envelope, Event
 from common.contracts.names import WireName, parse_wire_name
@@ -35,6 +36,7 @@ EVENTS: tuple[type[Event], ...] = (
     PostDeleted,
     PostPublished,
     ProfileChanged,
+    SessionsRevoked,
     UserBlocked,
     UserFollowed,
     UserMuted,
@@ -57,6 +59,7 @@ __all__ = [
     "PostDeleted",
     "PostPublished",
     "ProfileChanged",
+    "SessionsRevoked",
     "UserBlocked",
     "UserFollowed",
     "UserMuted",

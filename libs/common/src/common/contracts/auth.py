@@ -105,3 +105,28 @@ class PasswordChanged(Event):
     changed_at: datetime = Field(
         description="When it was changed (UTC).", examples=["2026-03-01T09:30:00Z"]
     )
+
+
+class SessionsRevoked(Event):
+    """These sessions have ended: an access token of theirs is accepted no longer.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.sessions_revoked.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    session_ids: list[UUID] = Field(
+        description="The `sid` of the tokens, at most 500.",
+        examples=[["0199a3c5-2b0e-7f4d-8a61-9c3b7e5d0f09"]],
+    )
+    revoked_at: datetime = Field(
+        description="When they ended (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )
+    expires_at: datetime = Field(
+        description="After this time all of their tokens have expired (UTC).",
+        examples=["2026-03-01T09:41:00Z"],
+    )

@@ -20,6 +20,7 @@ from common.http.middleware import RequestContext
 from common.http.openapi import public_document, rendered
 from common.jwks import refresh_keys
 from common.platform import HasPlatform, Platform
+from common.revocations import watch_revocations
 from common.settings import HttpSettings, ServiceSettings
 from common.supervision import supervised
 from common.telemetry import open_telemetry
@@ -106,9 +107,12 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
 
 def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the background work of common; the service that signs the tokens knows its keys."""
-    if platform.service == platform.settings.token_keys_peer:
-        return {}
-    return {"refresh_keys": partial(refresh_keys, platform)}
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "watch_revocations": partial(watch_revocations, platform)
+    }
+    if platform.service != platform.settings.token_keys_peer:
+        loops["refresh_keys"] = partial(refresh_keys, platform)
+    return loops
 
 
 def _middleware(settings: HttpSettings) -> list[Middleware]:

@@ -4,6 +4,7 @@ from common.streams.bootstrap import Bootstrap, Copies, Copy
 from common.streams.consumer import Consumer
 from common.streams.effects import Effects, Handlers, Received
 from common.streams.processes import consumer_loops
+from common.streams.revocations import sessions_revoked
 
 __all__ = [
     "Bootstrap",
@@ -14,4 +15,5 @@ __all__ = [
     "Handlers",
     "Received",
     "consumer_loops",
+    "sessions_revoked",
 ]

@@ -5,8 +5,9 @@ import importlib
 import inspect
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -17,6 +18,9 @@ from joserfc.jwk import OctKey
 from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
+from common.clock import utc_now
+from common.contracts import SessionsRevoked
+from common.db.revocations import add_revocations
 from common.http.dependencies import INTERNAL_SCHEME, USER_SCHEME
 from common.http.openapi import (
     INTERNAL_FILE,
@@ -28,7 +32,10 @@ from common.http.openapi import (
 from common.http.pagination import encode_cursor
 from common.http.problem import MEDIA_TYPE
 from common.http.routes import calls_of
+from common.ids import new_id
+from common.revocations import Watch
 from common.settings import ServiceSettings
+from common.streams import sessions_revoked
 from common.testing.commits import CommitConformance
 from common.testing.idempotency import IdempotencyConformance
 from common.testing.keys import (
@@ -40,7 +47,7 @@ from common.testing.keys import (
     public_pem,
 )
 from common.testing.migrations import MigrationConformance
-from common.testing.operations import JSON, internal_operations, public_operations
+from common.testing.operations import JSON, Operation, internal_operations, public_operations
 
 MEMBERS = {"type", "title", "status", "detail", "code", "errors", "request_id"}
 
@@ -138,6 +145,9 @@ def assert_problem(response: httpx.Response, status: int | None = None) -> dict[
 
 class HttpConformance:
     """Probes, error shapes and hostile input."""
+
+    # What a token needs to get past the routes that are not for everyone.
+    scopes: ClassVar[str] = ""
 
     async def test_probes_answer(self, client: httpx.AsyncClient) -> None:
         assert (await client.get("/healthz")).json() == {"status": "alive"}
@@ -243,7 +253,7 @@ class HttpConformance:
     async def test_a_cursor_from_elsewhere_is_refused(
         self, app: FastAPI, client: httpx.AsyncClient
     ) -> None:
-        headers = bearer(mint_user_token())
+        headers = bearer(mint_user_token(scope=self.scopes))
         for operation in public_operations(app):
             if not operation.takes("cursor"):
                 continue
@@ -312,6 +322,33 @@ class IdentityConformance:
     async def test_public_routes_take_no_tokens_of_services(self, app: FastAPI) -> None:
         for operation in public_operations(app):
             assert not operation.needs(INTERNAL_SCHEME), operation.name
+
+    async def test_no_token_of_a_revoked_session_passes(
+        self, app: FastAPI, client: httpx.AsyncClient, resources: Any
+    ) -> None:
+        session_id, user_id = new_id(), new_id()
+        headers = bearer(mint_user_token(user_id, sid=str(session_id)))
+        others = bearer(mint_user_token(user_id))
+        protected = [each for each in public_operations(app) if each.needs(USER_SCHEME)]
+        # Before: the token is remembered as valid.
+        before = [await _status(client, operation, headers) for operation in protected]
+        async with resources.platform.database.transaction() as session:
+            until = utc_now() + timedelta(minutes=10)
+            await add_revocations(session, [session_id], expires_at=until)
+        await Watch(resources.platform).turn()
+        for operation, status in zip(protected, before, strict=True):
+            response = await client.request(operation.method, operation.path(), headers=headers)
+            assert assert_problem(response, 401)["code"] == "common.invalid_token", operation.name
+            assert await _status(client, operation, others) == status, operation.name
+
+    def test_the_end_of_sessions_is_heard_of(
+        self, package: str, service: str, settings: ServiceSettings
+    ) -> None:
+        if service != settings.token_keys_peer:
+            handlers = importlib.import_module(f"{package}.consumers").HANDLERS
+            assert handlers[SessionsRevoked] is sessions_revoked
+        worker = inspect.getsource(importlib.import_module(f"{package}.worker"))
+        assert "revocation_loops(" in worker
 
     async def test_identity_headers_mean_nothing(
         self, app: FastAPI, client: httpx.AsyncClient
@@ -394,6 +431,11 @@ class Conformance(
 def service_folder(package: str) -> Path:
     """Return the folder of a service in the repository."""
     return Path(str(importlib.import_module(package).__file__)).parents[2]
+
+
+async def _status(client: httpx.AsyncClient, operation: Operation, headers: dict[str, str]) -> int:
+    response = await client.request(operation.method, operation.path(), headers=headers)
+    return response.status_code
 
 
 def _shape(response: httpx.Response) -> dict[str, str]:

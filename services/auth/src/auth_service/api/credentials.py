@@ -27,6 +27,7 @@ async def change_password(
         tx,
         open_reads=resources.reads,
         passwords=resources.passwords,
+        policy=resources.sessions,
         user=user,
         **body.model_dump(),
         now=utc_now(),
@@ -55,7 +56,7 @@ async def reset_password(body: PasswordReset, tx: InTransaction, resources: With
         open_reads=resources.reads,
         signer=resources.links,
         passwords=resources.passwords,
-        token=body.token,
-        password=body.password,
+        policy=resources.sessions,
+        **body.model_dump(),
         now=utc_now(),
     )

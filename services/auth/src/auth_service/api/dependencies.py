@@ -5,8 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from auth_service.api.networks import client_of_request
 from auth_service.resources import Resources
-from auth_service.unit_of_work import Tx
+from auth_service.unit_of_work import Reads, Tx
+from auth_service.usecases.sessions import Client
+from common.http.dependencies import CurrentUser
+from common.tokens import InvalidToken, User
 
 
 def resources_of(request: Request) -> Resources:
@@ -15,16 +19,44 @@ def resources_of(request: Request) -> Resources:
     return resources
 
 
+async def resources(request: Request) -> Resources:
+    """Dependency: what the process opened at its start."""
+    return resources_of(request)
+
+
+WithResources = Annotated[Resources, Depends(resources)]
+
+
 async def transaction(request: Request) -> AsyncIterator[Tx]:
     """Open the request's transaction; it commits before the answer is sent."""
     async with resources_of(request).transaction() as tx:
         yield tx
 
 
-async def resources(request: Request) -> Resources:
-    """Dependency: what the process opened at its start."""
-    return resources_of(request)
+async def reads(request: Request) -> AsyncIterator[Reads]:
+    """Open a connection for reads of one statement each."""
+    async with resources_of(request).reads() as opened:
+        yield opened
+
+
+async def session_user(user: CurrentUser, resources: WithResources) -> User:
+    """Return whom the token speaks for, whose session has not ended a moment ago either.
+
+    Raises:
+        InvalidToken: It has.
+    """
+    async with resources.reads() as opened:
+        if not await opened.sessions.is_open(user.id, user.sid):
+            raise InvalidToken
+    return user
+
+
+async def client(request: Request, resources: WithResources) -> Client:
+    """Return where the request comes from."""
+    return client_of_request(request, resources.settings.trusted_proxies)
 
 
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
-WithResources = Annotated[Resources, Depends(resources)]
+WithReads = Annotated[Reads, Depends(reads, scope="function")]
+SessionUser = Annotated[User, Depends(session_user)]
+FromClient = Annotated[Client, Depends(client)]

@@ -1,18 +1,41 @@
-"""Login, refresh and logout."""
+"""Login, refresh and logout, and the sessions that are open."""
+
+from uuid import UUID
 
 from fastapi import APIRouter, Response, status
 
-from auth_service.api.dependencies import InTransaction, WithResources
-from auth_service.api.schemas.sessions import SessionCreate, SessionToken, TokensRead
+from auth_service.api.dependencies import (
+    FromClient,
+    InTransaction,
+    SessionUser,
+    WithReads,
+    WithResources,
+)
+from auth_service.api.schemas.sessions import (
+    SessionCreate,
+    SessionRead,
+    SessionToken,
+    TokensRead,
+)
+from auth_service.repositories.sessions import OpenSession
 from auth_service.usecases import sessions
+from auth_service.usecases.devices import describe_device
 from common.clock import utc_now
+from common.http.dependencies import CurrentUser, Pagination
+from common.http.pagination import Page
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
+
+_KIND = "sessions"
 
 
 @router.post("/login")
 async def log_in(
-    body: SessionCreate, tx: InTransaction, resources: WithResources, response: Response
+    body: SessionCreate,
+    tx: InTransaction,
+    resources: WithResources,
+    client: FromClient,
+    response: Response,
 ) -> TokensRead:
     """Open a session with address and password."""
     tokens = await sessions.log_in(
@@ -20,8 +43,8 @@ async def log_in(
         open_reads=resources.reads,
         policy=resources.sessions,
         passwords=resources.passwords,
-        email=body.email,
-        password=body.password,
+        **body.model_dump(),
+        client=client,
         now=utc_now(),
     )
     return _render(tokens, response)
@@ -29,19 +52,62 @@ async def log_in(
 
 @router.post("/refresh")
 async def refresh_session(
-    body: SessionToken, tx: InTransaction, resources: WithResources, response: Response
+    body: SessionToken,
+    tx: InTransaction,
+    resources: WithResources,
+    client: FromClient,
+    response: Response,
 ) -> TokensRead:
     """Exchange a refresh token for its successor and a new access token."""
     tokens = await sessions.refresh_session(
-        tx, policy=resources.sessions, token=body.refresh_token, now=utc_now()
+        tx, policy=resources.sessions, token=body.refresh_token, client=client, now=utc_now()
     )
     return _render(tokens, response)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
-async def log_out(body: SessionToken, tx: InTransaction) -> None:
+async def log_out(body: SessionToken, tx: InTransaction, resources: WithResources) -> None:
     """End the session of a refresh token."""
-    await sessions.log_out(tx, token=body.refresh_token, now=utc_now())
+    policy = resources.sessions
+    await sessions.log_out(tx, policy=policy, token=body.refresh_token, now=utc_now())
+
+
+@router.get("/sessions")
+async def list_sessions(
+    user: CurrentUser, reads: WithReads, resources: WithResources, page: Pagination
+) -> Page[SessionRead]:
+    """List the caller's open sessions, newest first."""
+    after = page.after(_KIND, UUID)
+    found = await sessions.list_sessions(
+        reads,
+        policy=resources.sessions,
+        user=user,
+        after=after[0] if after else None,
+        limit=page.fetch,
+        now=utc_now(),
+    )
+    return page.page(
+        found, kind=_KIND, key=lambda row: (row.id,), render=lambda row: _session(row, user.sid)
+    )
+
+
+@router.delete("/sessions", status_code=status.HTTP_204_NO_CONTENT)
+async def end_other_sessions(
+    user: SessionUser, tx: InTransaction, resources: WithResources
+) -> None:
+    """End all of the caller's sessions but this one."""
+    policy = resources.sessions
+    await sessions.end_other_sessions(tx, policy=policy, user=user, now=utc_now())
+
+
+@router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def end_session(
+    session_id: UUID, user: SessionUser, tx: InTransaction, resources: WithResources
+) -> None:
+    """End one of the caller's sessions; it may be this one."""
+    await sessions.end_session(
+        tx, policy=resources.sessions, user=user, session_id=session_id, now=utc_now()
+    )
 
 
 def _render(tokens: sessions.Tokens, response: Response) -> TokensRead:
@@ -51,4 +117,15 @@ def _render(tokens: sessions.Tokens, response: Response) -> TokensRead:
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         expires_in=tokens.expires_in,
+    )
+
+
+def _session(row: OpenSession, current_id: UUID) -> SessionRead:
+    return SessionRead(
+        id=row.id,
+        device=describe_device(row.user_agent),
+        network=row.network,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        current=row.id == current_id,
     )

@@ -5,6 +5,7 @@ from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.mail_requests import MailRequest
 from auth_service.models.sessions import RefreshToken, Session
+from common.db.revocations import RevokedSession
 from common.outbox import tables as outbox_tables
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LinkPurpose",
     "MailRequest",
     "RefreshToken",
+    "RevokedSession",
     "Session",
     "outbox_tables",
 ]

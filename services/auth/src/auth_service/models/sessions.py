@@ -10,6 +10,8 @@ from auth_service.models.base import Base
 
 
 class Session(Base):
+    """`user_agent` and `network` are where it was used last, for its owner to recognise it."""
+
     __tablename__ = "sessions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -17,6 +19,9 @@ class Session(Base):
         ForeignKey("accounts.id", ondelete="CASCADE"), index=True
     )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    user_agent: Mapped[str] = mapped_column(server_default="")
+    network: Mapped[str | None]
     ended_at: Mapped[datetime | None]
 
 

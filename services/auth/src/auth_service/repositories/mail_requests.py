@@ -21,5 +21,6 @@ class MailRequests:
             delete(MailRequest)
             .where(MailRequest.id == oldest.with_for_update(skip_locked=True).scalar_subquery())
             .returning(MailRequest)
+            .execution_options(synchronize_session=False)
         )
         return (await self._session.scalars(taken)).one_or_none()

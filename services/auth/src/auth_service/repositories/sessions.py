@@ -1,12 +1,15 @@
 """Sessions and their refresh tokens, found by the token's hash."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.models import RefreshToken, Session
+from common.db.revocations import add_revocations
 
 
 class Sessions:
@@ -33,18 +36,80 @@ class Sessions:
         row = (await self._session.execute(query)).one_or_none()
         return (row[0], row[1]) if row else None
 
-    async def end(self, session_id: UUID, *, now: datetime) -> None:
-        """End a session: none of its tokens is accepted any more."""
-        await self._session.execute(
-            update(Session)
-            .where(Session.id == session_id, Session.ended_at.is_(None))
-            .values(ended_at=now)
-        )
+    async def end(self, session_id: UUID, *, account_id: UUID, now: datetime) -> list[UUID]:
+        """End a session of an account; return it, nothing if it has ended or is another's."""
+        return await self._end(account_id, Session.id == session_id, now=now)
 
-    async def end_all(self, account_id: UUID, *, now: datetime) -> None:
-        """End every session of an account."""
-        await self._session.execute(
+    async def end_all(
+        self, account_id: UUID, *, but: UUID | None = None, now: datetime
+    ) -> list[UUID]:
+        """End every session of an account, or all but one; return those that ended."""
+        return await self._end(account_id, *([Session.id != but] if but else []), now=now)
+
+    async def revoke(self, session_ids: Collection[UUID], *, expires_at: datetime) -> None:
+        """Let auth's own processes know that access tokens of these sessions count no longer."""
+        await add_revocations(self._session, session_ids, expires_at=expires_at)
+
+    async def _end(
+        self, account_id: UUID, *which: ColumnElement[bool], now: datetime
+    ) -> list[UUID]:
+        ended = (
             update(Session)
-            .where(Session.account_id == account_id, Session.ended_at.is_(None))
+            .where(Session.account_id == account_id, Session.ended_at.is_(None), *which)
             .values(ended_at=now)
+            .returning(Session.id)
         )
+        return list((await self._session.execute(ended)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its owner sees it."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    user_agent: str
+    network: str | None
+
+
+class SessionReads:
+    """Sessions outside of a transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def is_open(self, account_id: UUID, session_id: UUID) -> bool:
+        """Tell whether this session of the account has not ended."""
+        query = select(Session.id).where(
+            Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
+        )
+        return (await self._connection.execute(query)).first() is not None
+
+    async def list_open(
+        self,
+        account_id: UUID,
+        *,
+        used_since: datetime,
+        opened_since: datetime,
+        after: UUID | None,
+        limit: int,
+    ) -> list[OpenSession]:
+        """Return the sessions of an account that can still be refreshed, newest first."""
+        columns = (
+            Session.id,
+            Session.created_at,
+            Session.last_used_at,
+            Session.user_agent,
+            Session.network,
+        )
+        query = select(*columns).where(
+            Session.account_id == account_id,
+            Session.ended_at.is_(None),
+            Session.last_used_at > used_since,
+            Session.created_at > opened_since,
+        )
+        if after is not None:
+            query = query.where(Session.id < after)
+        rows = await self._connection.execute(query.order_by(Session.id.desc()).limit(limit))
+        return [OpenSession(*row) for row in rows]

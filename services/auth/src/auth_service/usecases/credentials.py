@@ -12,6 +12,7 @@ from auth_service.models import Account, LinkPurpose
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.links import LinkSigner
 from auth_service.usecases.passwords import Passwords
+from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from common.contracts import PasswordChanged
 from common.tokens import InvalidToken, User
 
@@ -23,6 +24,7 @@ async def change_password(
     *,
     open_reads: OpenReads,
     passwords: Passwords,
+    policy: SessionPolicy,
     user: User,
     current_password: str,
     new_password: str,
@@ -49,7 +51,7 @@ async def change_password(
     account = await tx.accounts.lock(user.id)
     if account.password_hash != identity.password_hash:
         raise PasswordWrong(field="current_password")
-    await _replace_password(tx, account, new_hash, now=now)
+    await _replace_password(tx, policy, account, new_hash, now=now)
 
 
 async def reset_password(
@@ -58,6 +60,7 @@ async def reset_password(
     open_reads: OpenReads,
     signer: LinkSigner,
     passwords: Passwords,
+    policy: SessionPolicy,
     token: str,
     password: str,
     now: datetime,
@@ -81,12 +84,15 @@ async def reset_password(
     account = await tx.accounts.lock(identity.id)
     if await tx.links.use(link_id, LinkPurpose.RESET_PASSWORD, now=now) is None:
         raise LinkInvalid
-    await _replace_password(tx, account, new_hash, now=now)
+    await _replace_password(tx, policy, account, new_hash, now=now)
 
 
-async def _replace_password(tx: Tx, account: Account, new_hash: str, *, now: datetime) -> None:
+async def _replace_password(
+    tx: Tx, policy: SessionPolicy, account: Account, new_hash: str, *, now: datetime
+) -> None:
     account.password_hash = new_hash
-    await tx.sessions.end_all(account.id, now=now)
+    ended = await tx.sessions.end_all(account.id, now=now)
+    await revoke_sessions(tx, policy=policy, account_id=account.id, session_ids=ended, now=now)
     await tx.links.withdraw(account.id)
     event = PasswordChanged(
         account_id=account.id, email=account.email, username=account.username, changed_at=now

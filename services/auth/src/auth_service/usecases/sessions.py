@@ -7,11 +7,13 @@ token get the same successor, although only hashes are stored (RFC 9700, 4.14.2)
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import batched
+from typing import Final
 from uuid import UUID
 
 from auth_service.errors import (
@@ -19,27 +21,49 @@ from auth_service.errors import (
     EmailNotVerified,
     RefreshTokenInvalid,
     RefreshTokenReused,
+    SessionNotFound,
 )
 from auth_service.models import Account, RefreshToken, Session
+from auth_service.repositories.sessions import OpenSession
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.passwords import Passwords
+from common.contracts import SessionsRevoked
 from common.ids import new_id
+from common.tokens import User
+
+_REVOKED_AT_ONCE: Final = 500
+# Verifiers allow for clocks that differ, and a token may be signed while its session ends.
+_TOKEN_MARGIN: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """How sessions are signed and how long their tokens live."""
+    """How sessions are signed and how long they and their tokens live."""
 
     signer: AccessTokenSigner
     secret: bytes
     refresh_life: timedelta
     refresh_grace: timedelta
+    session_life: timedelta
+
+    @property
+    def revocation_life(self) -> timedelta:
+        """How long after the end of a session a token of its might still be accepted."""
+        return timedelta(seconds=self.signer.life_seconds) + _TOKEN_MARGIN
 
     def successor(self, token: str) -> str:
         """Return the token that replaces `token`: always the same one, and only for its holder."""
         mac = hmac.new(self.secret, f"refresh:{token}".encode(), sha256)
         return urlsafe_b64encode(mac.digest()).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a request tells of where it comes from; a claim, kept for the owner to look at."""
+
+    user_agent: str
+    network: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +83,7 @@ async def log_in(
     passwords: Passwords,
     email: str,
     password: str,
+    client: Client,
     now: datetime,
 ) -> Tokens:
     """Open a session for the owner of a verified account.
@@ -82,44 +107,124 @@ async def log_in(
     if account.verified_at is None:
         raise EmailNotVerified
     account.password_hash = renewed or password_hash
-    session = Session(id=new_id(), account_id=account.id, created_at=now)
-    await tx.sessions.add(session)
-    refresh_token = secrets.token_urlsafe(32)
-    _store(tx, policy, session.id, refresh_token, now)
-    return _tokens(policy, account, session, refresh_token, now)
+    return await _open_session(tx, policy, account, client, now)
 
 
-async def refresh_session(tx: Tx, *, policy: SessionPolicy, token: str, now: datetime) -> Tokens:
+async def refresh_session(
+    tx: Tx, *, policy: SessionPolicy, token: str, client: Client, now: datetime
+) -> Tokens:
     """Exchange a refresh token for its successor and a new access token.
 
     A used token is answered with the same successor during the grace; later it must have been
     stolen, by whoever uses it second, and its session ends.
 
     Raises:
-        RefreshTokenInvalid: It is unknown or too old, or its session has ended.
+        RefreshTokenInvalid: It is unknown or too old, or its session has ended or is too old.
         RefreshTokenReused: It was used before; the session has ended now.
     """
     found = await tx.sessions.find_by_token(_hash(token))
     if found is None:
         raise RefreshTokenInvalid
     stored, session = found
-    if session.ended_at is not None or stored.expires_at <= now:
+    too_old = session.created_at + policy.session_life <= now or stored.expires_at <= now
+    if session.ended_at is not None or too_old:
         raise RefreshTokenInvalid
     if stored.used_at is None:
-        stored.used_at = now
+        stored.used_at = session.last_used_at = now
+        session.user_agent, session.network = client.user_agent, client.network
         _store(tx, policy, session.id, policy.successor(token), now)
     elif now - stored.used_at > policy.refresh_grace:
-        await tx.sessions.end(session.id, now=now)
+        await _end_session(tx, policy, session, now=now)
         raise RefreshTokenReused
     account = await tx.accounts.get(session.account_id)
     return _tokens(policy, account, session, policy.successor(token), now)
 
 
-async def log_out(tx: Tx, *, token: str, now: datetime) -> None:
+async def log_out(tx: Tx, *, policy: SessionPolicy, token: str, now: datetime) -> None:
     """End the session of a refresh token; of an unknown token there is nothing to end."""
     found = await tx.sessions.find_by_token(_hash(token))
     if found is not None:
-        await tx.sessions.end(found[1].id, now=now)
+        await _end_session(tx, policy, found[1], now=now)
+
+
+async def list_sessions(
+    reads: Reads,
+    *,
+    policy: SessionPolicy,
+    user: User,
+    after: UUID | None,
+    limit: int,
+    now: datetime,
+) -> list[OpenSession]:
+    """List the caller's sessions that can still be refreshed, newest first, after `after`."""
+    return await reads.sessions.list_open(
+        user.id,
+        used_since=now - policy.refresh_life,
+        opened_since=now - policy.session_life,
+        after=after,
+        limit=limit,
+    )
+
+
+async def end_session(
+    tx: Tx, *, policy: SessionPolicy, user: User, session_id: UUID, now: datetime
+) -> None:
+    """End one of the caller's sessions.
+
+    Raises:
+        SessionNotFound: It is another's, has ended, or never was.
+    """
+    ended = await tx.sessions.end(session_id, account_id=user.id, now=now)
+    if not ended:
+        raise SessionNotFound
+    await revoke_sessions(tx, policy=policy, account_id=user.id, session_ids=ended, now=now)
+
+
+async def end_other_sessions(tx: Tx, *, policy: SessionPolicy, user: User, now: datetime) -> None:
+    """End all of the caller's sessions but the one that asks."""
+    ended = await tx.sessions.end_all(user.id, but=user.sid, now=now)
+    await revoke_sessions(tx, policy=policy, account_id=user.id, session_ids=ended, now=now)
+
+
+async def revoke_sessions(
+    tx: Tx,
+    *,
+    policy: SessionPolicy,
+    account_id: UUID,
+    session_ids: Sequence[UUID],
+    now: datetime,
+) -> None:
+    """Tell everybody that access tokens of sessions that have ended count no longer."""
+    expires_at = now + policy.revocation_life
+    await tx.sessions.revoke(session_ids, expires_at=expires_at)
+    for part in batched(session_ids, _REVOKED_AT_ONCE, strict=False):
+        event = SessionsRevoked(
+            account_id=account_id, session_ids=list(part), revoked_at=now, expires_at=expires_at
+        )
+        await tx.outbox.add(event, key=account_id)
+
+
+async def _open_session(
+    tx: Tx, policy: SessionPolicy, account: Account, client: Client, now: datetime
+) -> Tokens:
+    session = Session(
+        id=new_id(),
+        account_id=account.id,
+        created_at=now,
+        last_used_at=now,
+        user_agent=client.user_agent,
+        network=client.network,
+    )
+    await tx.sessions.add(session)
+    refresh_token = secrets.token_urlsafe(32)
+    _store(tx, policy, session.id, refresh_token, now)
+    return _tokens(policy, account, session, refresh_token, now)
+
+
+async def _end_session(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:
+    account_id = session.account_id
+    ended = await tx.sessions.end(session.id, account_id=account_id, now=now)
+    await revoke_sessions(tx, policy=policy, account_id=account_id, session_ids=ended, now=now)
 
 
 def _hash(token: str) -> bytes:

@@ -7,10 +7,11 @@ from common.contracts import (
     PasswordResetRequested,
     PostDeleted,
     PostPublished,
+    SessionsRevoked,
     UserFollowed,
     UserUnfollowed,
 )
-from common.streams import Copies, Copy, Handlers
+from common.streams import Copies, Copy, Handlers, sessions_revoked
 from notifier_service.consumers import auth, posts, users
 from notifier_service.unit_of_work import Tx
 
@@ -19,6 +20,7 @@ HANDLERS: Handlers[Tx] = {
     KnownAddressRegistered: auth.known_address_registered,
     PasswordResetRequested: auth.password_reset_requested,
     PasswordChanged: auth.password_changed,
+    SessionsRevoked: sessions_revoked,
     UserFollowed: users.user_followed,
     UserUnfollowed: users.user_unfollowed,
     PostPublished: posts.post_published,

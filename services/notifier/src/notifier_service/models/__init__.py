@@ -1,6 +1,7 @@
 """What notifier keeps: mail to send, copies of posts and follows, notifications, its cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.revocations import RevokedSession
 from common.streams import tables as stream_tables
 from notifier_service.models.base import Base
 from notifier_service.models.emails import Email, EmailStatus, EmailTemplate
@@ -17,5 +18,6 @@ __all__ = [
     "JwksCopy",
     "Notification",
     "PublishedPost",
+    "RevokedSession",
     "stream_tables",
 ]

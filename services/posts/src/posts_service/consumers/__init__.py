@@ -2,6 +2,7 @@
 
 from common.contracts import (
     ProfileChanged,
+    SessionsRevoked,
     UserBlocked,
     UserFollowed,
     UserMuted,
@@ -9,7 +10,7 @@ from common.contracts import (
     UserUnfollowed,
     UserUnmuted,
 )
-from common.streams import Copies, Copy, Handlers
+from common.streams import Copies, Copy, Handlers, sessions_revoked
 from posts_service.consumers import users
 from posts_service.unit_of_work import Tx
 
@@ -21,6 +22,7 @@ HANDLERS: Handlers[Tx] = {
     UserUnmuted: users.user_unmuted,
     UserBlocked: users.user_blocked,
     UserUnblocked: users.user_unblocked,
+    SessionsRevoked: sessions_revoked,
 }
 COPIES: Copies[Tx] = {
     ProfileChanged: Copy(users.profile_changed, users.forget_profiles),

@@ -1,6 +1,7 @@
 """What posts keeps: posts, comments, copies of what users says, events, answers, cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.revocations import RevokedSession
 from common.idempotency import tables as idempotency_tables
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
@@ -24,6 +25,7 @@ __all__ = [
     "PostStatus",
     "PostTag",
     "Relation",
+    "RevokedSession",
     "depth_of",
     "idempotency_tables",
     "outbox_tables",

@@ -1,6 +1,7 @@
 """What users keeps: profiles, who follows, blocks and mutes whom, its events, others' cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.revocations import RevokedSession
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
 from users_service.models.base import Base
@@ -16,6 +17,7 @@ __all__ = [
     "JwksCopy",
     "Mute",
     "Profile",
+    "RevokedSession",
     "outbox_tables",
     "stream_tables",
 ]

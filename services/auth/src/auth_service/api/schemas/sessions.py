@@ -1,6 +1,8 @@
 """Bodies around sessions."""
 
+from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -21,3 +23,16 @@ class TokensRead(BaseModel):
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 — a scheme's name (RFC 6750).
     expires_in: int = Field(description="Life of the access token in seconds.")
+
+
+class SessionRead(BaseModel):
+    """Device and network are those of the last login or refresh, as the client told them."""
+
+    id: UUID
+    device: str = Field(examples=["Firefox on Linux"])
+    network: str | None = Field(
+        description="The client's address without its last part.", examples=["203.0.113.0/24"]
+    )
+    created_at: datetime
+    last_used_at: datetime
+    current: bool = Field(description="Whether it is the session that asks.")

@@ -1,0 +1,59 @@
+"""Keeps a process from accepting tokens of sessions that have ended.
+
+The service's own table is read each second. When it cannot be read, what is known stays in force,
+an alarm is raised, and nobody is refused for it.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from prometheus_client import Gauge
+
+from common.db import Database
+from common.db.revocations import forget_revocations, read_revocations
+from common.platform import Platform
+from common.supervision import every
+
+PERIOD_SECONDS: Final = 1.0
+FORGETTING_SECONDS: Final = 60.0
+
+read_at = Gauge(
+    "colonnade_revocations_read_timestamp_seconds", "When revoked sessions were last read."
+)
+
+
+async def watch_revocations(platform: Platform) -> None:
+    """Read for ever which sessions are revoked: all at first, then what is new."""
+    await every(PERIOD_SECONDS, Watch(platform).turn)
+
+
+def revocation_loops(database: Database) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return the loop of a worker that forgets revocations whose time is over, by name."""
+    forget = partial(forget_revocations, database)
+    return {"forget_revocations": partial(every, FORGETTING_SECONDS, forget)}
+
+
+class Watch:
+    """What one process has read so far."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._last: float | None = None
+
+    async def turn(self) -> None:
+        """Read what was written since the last turn.
+
+        Raises:
+            Unavailable: PostgreSQL does not answer; the next turn reads what this one could not.
+        """
+        started = time.monotonic()
+        age = None if self._last is None else timedelta(seconds=started - self._last)
+        revoked = await read_revocations(self._platform.database, age=age)
+        self._platform.user_tokens.revoke(
+            {session_id: until.timestamp() for session_id, until in revoked.items()}
+        )
+        self._last = started
+        read_at.set_to_current_time()
