@@ -88,4 +88,5 @@ async def account(resources: Resources, name: str = "ada") -> Account | None:
 MAILED = {
     LinkPurpose.VERIFY_EMAIL: "auth.email_verification_requested.v1",
     LinkPurpose.RESET_PASSWORD: "auth.password_reset_requested.v1",
+    LinkPurpose.CHANGE_EMAIL: "auth.email_change_requested.v1",
 }

@@ -5,7 +5,7 @@ AppError
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, PasswordWrong
 ├── NotFound         LinkNotFound, SessionNotFound
-├── Conflict         UsernameTaken
+├── Conflict         EmailTaken, UsernameTaken
 └── RateLimited      PasswordsBusy
 """
 
@@ -68,6 +68,11 @@ class SessionNotFound(NotFound):
 
     code = "auth.session_not_found"
     message = "There is no such session."
+
+
+class EmailTaken(Conflict):
+    code = "auth.email_taken"
+    message = "The address has become another account's meanwhile."
 
 
 class UsernameTaken(Conflict):

@@ -50,6 +50,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         session_life=timedelta(seconds=settings.session_seconds),
     )
     mail = MailPolicy(
+        verification_life=timedelta(seconds=settings.verification_link_seconds),
         link_life=timedelta(seconds=settings.mail_link_seconds),
         interval=timedelta(seconds=settings.mail_interval_seconds),
     )

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from common.contracts import KnownAddressRegistered
+from common.contracts import KnownAddressRegistered, UsernameChanged
 from common.place import Place
 from common.testing.producers import Producer
 from services.users.tests.factories import (
@@ -118,3 +118,18 @@ async def test_a_rebuild_corrects_usernames_and_keeps_profiles(
 
     assert (await profile(resources, ADA)).username == "ada_lovelace"
     assert (await profile(resources, GRACE)).username == "grace"
+
+
+async def test_a_change_of_the_username_is_copied_and_frees_the_former_one(
+    auth: Producer, resources: Resources
+) -> None:
+    await auth.heard(ADA.registered(), GRACE.registered())
+    await auth.heard(UsernameChanged(account_id=ADA.id, username="lovelace"), key=str(ADA.id))
+    await auth.heard(UsernameChanged(account_id=GRACE.id, username="ada"), key=str(GRACE.id))
+    for again in (False, True):
+        if again:
+            await auth.rewind()
+        assert (await profile(resources, ADA)).username == "lovelace"
+        assert (await profile(resources, GRACE)).username == "ada"
+    _, _, card = (await events(resources))[-1]
+    assert (card["user_id"], card["username"]) == (str(GRACE.id), "ada")

@@ -6,11 +6,14 @@ new class with the next version in its wire name.
 
 from common.contracts.auth import (
     AccountRegistered,
+    EmailChanged,
+    EmailChangeRequested,
     EmailVerificationRequested,
     KnownAddressRegistered,
     PasswordChanged,
     PasswordResetRequested,
     SessionsRevoked,
+    UsernameChanged,
 )
 from common.contracts.base import Envelope, Event
 from common.contracts.names import WireName, parse_wire_name
@@ -29,6 +32,8 @@ EVENTS: tuple[type[Event], ...] = (
     AccountRegistered,
     CommentCreated,
     CommentDeleted,
+    EmailChangeRequested,
+    EmailChanged,
     EmailVerificationRequested,
     KnownAddressRegistered,
     PasswordChanged,
@@ -43,6 +48,7 @@ EVENTS: tuple[type[Event], ...] = (
     UserUnblocked,
     UserUnfollowed,
     UserUnmuted,
+    UsernameChanged,
 )
 
 __all__ = [
@@ -50,6 +56,8 @@ __all__ = [
     "AccountRegistered",
     "CommentCreated",
     "CommentDeleted",
+    "EmailChangeRequested",
+    "EmailChanged",
     "EmailVerificationRequested",
     "Envelope",
     "Event",
@@ -66,6 +74,7 @@ __all__ = [
     "UserUnblocked",
     "UserUnfollowed",
     "UserUnmuted",
+    "UsernameChanged",
     "WireName",
     "parse_wire_name",
 ]

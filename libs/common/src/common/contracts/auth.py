@@ -130,3 +130,62 @@ class SessionsRevoked(Event):
         description="After this time all of their tokens have expired (UTC).",
         examples=["2026-03-01T09:41:00Z"],
     )
+
+
+class EmailChangeRequested(Event):
+    """The owner of an account wants another address; `link_id` names the link that is mailed to it.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.email_change_requested.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The new address, which the mail goes to.", examples=["ada@example.org"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    link_id: UUID = Field(
+        description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
+        examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
+    )
+
+
+class EmailChanged(Event):
+    """An account has another address, which its owner reads.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.email_changed.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    old_email: str = Field(
+        description="The former address, which the mail goes to.", examples=["ada@example.com"]
+    )
+    email: str = Field(description="The new address.", examples=["ada@example.org"])
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    changed_at: datetime = Field(
+        description="When it was changed (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )
+
+
+class UsernameChanged(Event):
+    """An account has another username; the former one is free for others.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.username_changed.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    username: str = Field(description="The new name.", examples=["ada_lovelace"])

@@ -2,13 +2,16 @@
 
 from fastapi import APIRouter, Response, status
 
-from auth_service.api.dependencies import InTransaction, WithResources
-from auth_service.api.pages import reset_page
+from auth_service.api.dependencies import InTransaction, SessionUser, WithResources
+from auth_service.api.pages import confirmation_page, reset_page
 from auth_service.api.schemas.credentials import (
+    EmailChange,
+    EmailConfirmation,
     MailAccepted,
+    MailRequested,
     PasswordChange,
-    PasswordForgotten,
     PasswordReset,
+    UsernameChange,
 )
 from auth_service.models import LinkPurpose
 from auth_service.usecases import credentials, mail_requests
@@ -35,9 +38,17 @@ async def change_password(
 
 
 @router.post("/forgot-password", status_code=status.HTTP_202_ACCEPTED)
-async def forget_password(body: PasswordForgotten, tx: InTransaction) -> MailAccepted:
+async def forget_password(body: MailRequested, tx: InTransaction) -> MailAccepted:
     """Ask for a mail that leads to a new password; the answer is the same for any address."""
     purpose = LinkPurpose.RESET_PASSWORD
+    await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
+    return MailAccepted()
+
+
+@router.post("/resend-verification", status_code=status.HTTP_202_ACCEPTED)
+async def resend_verification(body: MailRequested, tx: InTransaction) -> MailAccepted:
+    """Ask for another mail that verifies an address; the answer is the same for any address."""
+    purpose = LinkPurpose.VERIFY_EMAIL
     await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
     return MailAccepted()
 
@@ -60,3 +71,39 @@ async def reset_password(body: PasswordReset, tx: InTransaction, resources: With
         **body.model_dump(),
         now=utc_now(),
     )
+
+
+@router.post("/change-email", status_code=status.HTTP_202_ACCEPTED)
+async def change_email(
+    body: EmailChange, tx: InTransaction, resources: WithResources, user: CurrentUser
+) -> MailAccepted:
+    """Ask for a mail to the caller's new address; the answer is the same for any address."""
+    await credentials.request_email_change(
+        tx,
+        open_reads=resources.reads,
+        passwords=resources.passwords,
+        user=user,
+        **body.model_dump(),
+        now=utc_now(),
+    )
+    return MailAccepted()
+
+
+@router.get("/confirm-email", response_class=Response, include_in_schema=False)
+async def show_confirmation() -> Response:
+    """Show the page that a mailed link opens; only its button uses the token up."""
+    return confirmation_page()
+
+
+@router.post("/confirm-email", status_code=status.HTTP_204_NO_CONTENT)
+async def confirm_email(
+    body: EmailConfirmation, tx: InTransaction, resources: WithResources
+) -> None:
+    """Make a new address the account's with the token of the mail to it, once."""
+    await credentials.confirm_email(tx, signer=resources.links, token=body.token, now=utc_now())
+
+
+@router.post("/change-username", status_code=status.HTTP_204_NO_CONTENT)
+async def change_username(body: UsernameChange, tx: InTransaction, user: SessionUser) -> None:
+    """Change the caller's username; copies of it follow."""
+    await credentials.change_username(tx, user=user, username=body.username)

@@ -86,6 +86,12 @@ VERIFICATION: Final = _page(
     button="Confirm",
     done="Your address is confirmed. You can log in now.",
 )
+CONFIRMATION: Final = _page(
+    title="Confirm your new address",
+    text="Press the button to make this address the one of your account.",
+    button="Confirm",
+    done="Your new address is confirmed. You log in with it from now on.",
+)
 RESET: Final = _page(
     title="Choose a new password",
     text=f"It has at least {MINIMUM_LENGTH} characters: a few words that nobody would guess.",
@@ -98,6 +104,11 @@ RESET: Final = _page(
 def verification_page() -> Response:
     """Return the page that confirms an address."""
     return _answer(VERIFICATION)
+
+
+def confirmation_page() -> Response:
+    """Return the page that makes a new address the account's."""
+    return _answer(CONFIRMATION)
 
 
 def reset_page() -> Response:

@@ -13,9 +13,12 @@ from auth_service.models.base import Base
 class LinkPurpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 — what a link is for.
+    CHANGE_EMAIL = "change_email"
 
 
 class Link(Base):
+    """`email` is the address that it was mailed to; older ones do not tell it."""
+
     __tablename__ = "links"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -23,6 +26,7 @@ class Link(Base):
         ForeignKey("accounts.id", ondelete="CASCADE"), index=True
     )
     purpose: Mapped[str]
+    email: Mapped[str | None]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -10,12 +10,16 @@ from auth_service.models.base import Base
 
 
 class MailRequest(Base):
-    """Written by the request for any address alike, so that its time tells nothing either."""
+    """Written by the request for any address alike, so that its time tells nothing either.
+
+    `account_id` is whose request it is, when they have proved that.
+    """
 
     __tablename__ = "mail_requests"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str]
     purpose: Mapped[str]
+    account_id: Mapped[UUID | None]
     trace: Mapped[dict[str, Any]]
     requested_at: Mapped[datetime]

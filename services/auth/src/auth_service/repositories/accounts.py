@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -46,8 +46,14 @@ class Accounts:
         query = select(Account.id).where(Account.username == username)
         return (await self._session.execute(query)).first() is not None
 
+    async def remove_unverified(self, email: str) -> None:
+        """Delete the account of an address that nobody has verified."""
+        await self._session.execute(
+            delete(Account).where(Account.email == email, Account.verified_at.is_(None))
+        )
+
     async def save(self, account: Account) -> bool:
-        """Write an account; False when another request registered the address meanwhile.
+        """Write an account; False when another one has the address.
 
         Raises:
             UsernameTaken: Another account has the username.

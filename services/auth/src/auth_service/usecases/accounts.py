@@ -75,7 +75,8 @@ async def _report_known_address(tx: Tx, account: Account, username: str) -> None
 async def _request_verification(
     tx: Tx, account: Account, *, life: timedelta, now: datetime
 ) -> None:
-    link_id = await open_link(tx, account, LinkPurpose.VERIFY_EMAIL, life=life, now=now)
+    purpose = LinkPurpose.VERIFY_EMAIL
+    link_id = await open_link(tx, account, purpose, email=account.email, life=life, now=now)
     event = EmailVerificationRequested(
         account_id=account.id, email=account.email, username=account.username, link_id=link_id
     )

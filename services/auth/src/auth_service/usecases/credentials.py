@@ -1,19 +1,21 @@
-"""How an account's password changes: by who knows the present one, or reads the account's mail.
+"""How what one logs in with changes: by who knows the password, or reads the account's mail.
 
-Either way all sessions end, and the owner is told by mail.
+A token alone is not proof enough. The owner is told by mail, at the address that was theirs.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from auth_service.errors import LinkInvalid, PasswordWrong
+from auth_service.errors import EmailTaken, LinkInvalid, PasswordWrong
 from auth_service.models import Account, LinkPurpose
+from auth_service.repositories.accounts import Identity
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.links import LinkSigner
+from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
-from common.contracts import PasswordChanged
+from common.contracts import EmailChanged, PasswordChanged, UsernameChanged
 from common.tokens import InvalidToken, User
 
 type OpenReads = Callable[[], AbstractAsyncContextManager[Reads]]
@@ -30,7 +32,7 @@ async def change_password(
     new_password: str,
     now: datetime,
 ) -> None:
-    """Replace the caller's password, of whom a token alone is not proof enough.
+    """Replace the caller's password; all sessions end.
 
     Raises:
         InvalidToken: The caller's session has ended.
@@ -39,12 +41,9 @@ async def change_password(
         PasswordsBusy: Too many passwords are being hashed.
     """
     # Before the transaction's first statement: no connection is held while passwords are hashed.
-    async with open_reads() as reads:
-        identity = await reads.accounts.find_by_session(user.id, user.sid)
-    if identity is None:
-        raise InvalidToken
-    if not await passwords.matches(current_password, identity.password_hash):
-        raise PasswordWrong(field="current_password")
+    identity = await _prove_identity(
+        open_reads, passwords, user, current_password, field="current_password"
+    )
     new_hash = await passwords.hash_new(
         new_password, related=[identity.email, identity.username], field="new_password"
     )
@@ -65,7 +64,7 @@ async def reset_password(
     password: str,
     now: datetime,
 ) -> None:
-    """Replace an account's password with the token of the mailed link, once.
+    """Replace an account's password with the token of the mailed link, once; all sessions end.
 
     A password that is refused does not use the link up.
 
@@ -85,6 +84,87 @@ async def reset_password(
     if await tx.links.use(link_id, LinkPurpose.RESET_PASSWORD, now=now) is None:
         raise LinkInvalid
     await _replace_password(tx, policy, account, new_hash, now=now)
+
+
+async def request_email_change(
+    tx: Tx,
+    *,
+    open_reads: OpenReads,
+    passwords: Passwords,
+    user: User,
+    email: str,
+    password: str,
+    now: datetime,
+) -> None:
+    """Ask for a mail to a new address, whose link makes it the caller's.
+
+    Raises:
+        InvalidToken: The caller's session has ended.
+        PasswordWrong: The password is another.
+        PasswordsBusy: Too many passwords are being hashed.
+    """
+    await _prove_identity(open_reads, passwords, user, password, field="password")
+    await request_mail(
+        tx, email=email, purpose=LinkPurpose.CHANGE_EMAIL, account_id=user.id, now=now
+    )
+
+
+async def confirm_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime) -> None:
+    """Make an address an account's with the token of the link that was mailed to it, once.
+
+    Raises:
+        LinkInvalid: The token is forged, used, replaced or too old.
+        EmailTaken: The address has become another account's meanwhile.
+    """
+    link_id = signer.read(token, LinkPurpose.CHANGE_EMAIL)
+    link = await tx.links.find_open(link_id, now=now)
+    if link is None or link.email is None:
+        raise LinkInvalid
+    account = await tx.accounts.lock(link.account_id)
+    if await tx.links.use(link_id, LinkPurpose.CHANGE_EMAIL, now=now) is None:
+        raise LinkInvalid
+    # Who reads the mail has proved what whoever registered the address never did.
+    await tx.accounts.remove_unverified(link.email)
+    old_email, account.email = account.email, link.email
+    if not await tx.accounts.save(account):
+        raise EmailTaken
+    # What was mailed to the former address works no longer.
+    await tx.links.withdraw(account.id)
+    event = EmailChanged(
+        account_id=account.id,
+        old_email=old_email,
+        email=account.email,
+        username=account.username,
+        changed_at=now,
+    )
+    await tx.outbox.add(event, key=account.id)
+
+
+async def change_username(tx: Tx, *, user: User, username: str) -> None:
+    """Give the caller another username; tokens tell it from the next refresh on.
+
+    Raises:
+        UsernameTaken: Another account has it.
+    """
+    account = await tx.accounts.lock(user.id)
+    if account.username == username:
+        return
+    account.username = username
+    await tx.accounts.save(account)
+    event = UsernameChanged(account_id=account.id, username=username)
+    await tx.outbox.add(event, key=account.id)
+
+
+async def _prove_identity(
+    open_reads: OpenReads, passwords: Passwords, user: User, password: str, *, field: str
+) -> Identity:
+    async with open_reads() as reads:
+        identity = await reads.accounts.find_by_session(user.id, user.sid)
+    if identity is None:
+        raise InvalidToken
+    if not await passwords.matches(password, identity.password_hash):
+        raise PasswordWrong(field=field)
+    return identity
 
 
 async def _replace_password(

@@ -15,6 +15,7 @@ from common.ids import new_id
 PATHS = {
     LinkPurpose.VERIFY_EMAIL: "/api/v1/auth/verify-email",
     LinkPurpose.RESET_PASSWORD: "/api/v1/auth/reset-password",
+    LinkPurpose.CHANGE_EMAIL: "/api/v1/auth/confirm-email",
 }
 
 
@@ -51,13 +52,23 @@ class LinkSigner:
 
 
 async def open_link(
-    tx: Tx, account: Account, purpose: LinkPurpose, *, life: timedelta, now: datetime
+    tx: Tx,
+    account: Account,
+    purpose: LinkPurpose,
+    *,
+    email: str,
+    life: timedelta,
+    now: datetime,
 ) -> UUID:
-    """Make a link of a locked account and return its id; an older one of that purpose ends."""
+    """Make a link of a locked account, to be mailed to an address, and return its id.
+
+    An older one of the same purpose works no longer.
+    """
     link = Link(
         id=new_id(),
         account_id=account.id,
         purpose=purpose,
+        email=email,
         created_at=now,
         expires_at=now + life,
     )

@@ -1,4 +1,4 @@
-"""Mail that anybody may ask for by naming an address; only who reads its mail learns the outcome.
+"""Mail that somebody asks for by naming an address; only who reads its mail learns the outcome.
 
 The request writes the same row for every address. The worker finds out whose it is, and how often
 its owner has been written to.
@@ -7,12 +7,18 @@ its owner has been written to.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from auth_service.models import Account, LinkPurpose, MailRequest
 from auth_service.unit_of_work import Tx
 from auth_service.usecases.links import open_link
 from common import trace
-from common.contracts import PasswordResetRequested
+from common.contracts import (
+    EmailChangeRequested,
+    EmailVerificationRequested,
+    Event,
+    PasswordResetRequested,
+)
 from common.ids import new_id
 
 POLL_SECONDS: Final = 0.2
@@ -22,17 +28,29 @@ POLL_SECONDS: Final = 0.2
 class MailPolicy:
     """How long mailed links live, and how often an account is written to for one purpose."""
 
+    verification_life: timedelta
     link_life: timedelta
     interval: timedelta
 
 
-async def request_mail(tx: Tx, *, email: str, purpose: LinkPurpose, now: datetime) -> None:
-    """Note that somebody asked for a mail, for an address that may have no account."""
+async def request_mail(
+    tx: Tx, *, email: str, purpose: LinkPurpose, account_id: UUID | None = None, now: datetime
+) -> None:
+    """Note that somebody asked for a mail to an address.
+
+    Args:
+        tx: The transaction.
+        email: Where to; it may have no account.
+        purpose: What the mail's link is to do.
+        account_id: Whose mail it is, when who asked has proved who they are.
+        now: The time.
+    """
     tx.mail_requests.add(
         MailRequest(
             id=new_id(),
             email=email,
             purpose=purpose,
+            account_id=account_id,
             trace=trace.current_headers(),
             requested_at=now,
         )
@@ -45,23 +63,44 @@ async def answer_request(tx: Tx, *, policy: MailPolicy, now: datetime) -> bool:
     if request is None:
         return False
     with trace.bind(request.trace):
-        account = await tx.accounts.find_by_email(request.email, lock=True)
-        if account is not None:
-            await _answer(tx, account, LinkPurpose(request.purpose), policy, now)
+        purpose = LinkPurpose(request.purpose)
+        account = await _entitled(tx, request, purpose)
+        # Nobody fills a mailbox; the link of the former mail still works.
+        if account is not None and not await tx.links.was_opened(
+            account.id, purpose, since=now - policy.interval
+        ):
+            await _ask_for_mail(tx, account, request, policy, now)
     return True
 
 
-async def _answer(
-    tx: Tx, account: Account, purpose: LinkPurpose, policy: MailPolicy, now: datetime
+async def _entitled(tx: Tx, request: MailRequest, purpose: LinkPurpose) -> Account | None:
+    """Return the account that the mail is about, locked; None when there is nothing to say."""
+    owner = await tx.accounts.find_by_email(request.email, lock=True)
+    verified = owner is not None and owner.verified_at is not None
+    if purpose is LinkPurpose.CHANGE_EMAIL:
+        # An address that has an owner gets no mail: they asked for nothing.
+        if verified or request.account_id is None:
+            return None
+        return await tx.accounts.lock(request.account_id)
+    # Who has not verified an address has no claim to it: there is no password to forget.
+    return owner if verified is (purpose is LinkPurpose.RESET_PASSWORD) else None
+
+
+async def _ask_for_mail(
+    tx: Tx, account: Account, request: MailRequest, policy: MailPolicy, now: datetime
 ) -> None:
-    # Who has not verified an address registers again: nobody else has a claim to it.
-    if account.verified_at is None:
-        return
-    # Nobody fills a stranger's mailbox; the link of the former mail still works.
-    if await tx.links.was_opened(account.id, purpose, since=now - policy.interval):
-        return
-    link_id = await open_link(tx, account, purpose, life=policy.link_life, now=now)
-    event = PasswordResetRequested(
-        account_id=account.id, email=account.email, username=account.username, link_id=link_id
+    purpose = LinkPurpose(request.purpose)
+    verifying = purpose is LinkPurpose.VERIFY_EMAIL
+    life = policy.verification_life if verifying else policy.link_life
+    link_id = await open_link(tx, account, purpose, email=request.email, life=life, now=now)
+    event = _EVENTS[purpose](
+        account_id=account.id, email=request.email, username=account.username, link_id=link_id
     )
     await tx.outbox.add(event, key=account.id)
+
+
+_EVENTS: Final[dict[LinkPurpose, type[Event]]] = {
+    LinkPurpose.VERIFY_EMAIL: EmailVerificationRequested,
+    LinkPurpose.RESET_PASSWORD: PasswordResetRequested,
+    LinkPurpose.CHANGE_EMAIL: EmailChangeRequested,
+}

@@ -1,6 +1,8 @@
 """What notifier does with the events of others: each type has one function, each copy a rebuild."""
 
 from common.contracts import (
+    EmailChanged,
+    EmailChangeRequested,
     EmailVerificationRequested,
     KnownAddressRegistered,
     PasswordChanged,
@@ -20,6 +22,8 @@ HANDLERS: Handlers[Tx] = {
     KnownAddressRegistered: auth.known_address_registered,
     PasswordResetRequested: auth.password_reset_requested,
     PasswordChanged: auth.password_changed,
+    EmailChangeRequested: auth.email_change_requested,
+    EmailChanged: auth.email_changed,
     SessionsRevoked: sessions_revoked,
     UserFollowed: users.user_followed,
     UserUnfollowed: users.user_unfollowed,

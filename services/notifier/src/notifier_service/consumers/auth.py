@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from common.clock import utc_now
 from common.contracts import (
+    EmailChanged,
+    EmailChangeRequested,
     EmailVerificationRequested,
     KnownAddressRegistered,
     PasswordChanged,
@@ -56,6 +58,29 @@ async def password_changed(tx: Tx, event: Received[PasswordChanged]) -> None:
         event_id=event.id,
         template=EmailTemplate.PASSWORD_CHANGED,
         recipient=event.data.email,
+        context={"username": event.data.username, "changed_at": _said(event.data.changed_at)},
+        now=utc_now(),
+    )
+
+
+async def email_change_requested(tx: Tx, event: Received[EmailChangeRequested]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.CONFIRM_EMAIL,
+        recipient=event.data.email,
+        context={"username": event.data.username},
+        link_id=event.data.link_id,
+        now=utc_now(),
+    )
+
+
+async def email_changed(tx: Tx, event: Received[EmailChanged]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.EMAIL_CHANGED,
+        recipient=event.data.old_email,
         context={"username": event.data.username, "changed_at": _said(event.data.changed_at)},
         now=utc_now(),
     )

@@ -23,6 +23,8 @@ class EmailTemplate(StrEnum):
     KNOWN_ADDRESS = "known_address"
     RESET_PASSWORD = "reset_password"  # noqa: S105 — the name of a template.
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — as above.
+    CONFIRM_EMAIL = "confirm_email"
+    EMAIL_CHANGED = "email_changed"
 
 
 class Email(Base):

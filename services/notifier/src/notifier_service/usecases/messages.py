@@ -20,6 +20,8 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.KNOWN_ADDRESS: "You already have an account",
     EmailTemplate.RESET_PASSWORD: "Choose a new password",
     EmailTemplate.PASSWORD_CHANGED: "Your password was changed",
+    EmailTemplate.CONFIRM_EMAIL: "Confirm your new e-mail address",
+    EmailTemplate.EMAIL_CHANGED: "Your e-mail address was changed",
 }
 
 _templates = Environment(

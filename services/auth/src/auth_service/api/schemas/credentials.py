@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from auth_service.api.schemas.accounts import Email, LinkToken, Password
+from auth_service.api.schemas.accounts import Email, LinkToken, Password, Username
 
 
 class PasswordChange(BaseModel):
@@ -12,17 +12,30 @@ class PasswordChange(BaseModel):
     new_password: Password
 
 
-class PasswordForgotten(BaseModel):
-    email: Email
-
-
 class PasswordReset(BaseModel):
     token: LinkToken
     password: Password
 
 
+class EmailChange(BaseModel):
+    email: Email
+    password: Password
+
+
+class EmailConfirmation(BaseModel):
+    token: LinkToken
+
+
+class UsernameChange(BaseModel):
+    username: Username
+
+
+class MailRequested(BaseModel):
+    email: Email
+
+
 class MailAccepted(BaseModel):
-    """The same for every address: what happens next is told by mail."""
+    """The same for every address: what happens next is told by mail, once a minute at most."""
 
     status: Literal["accepted"] = "accepted"
-    detail: str = "If the address has an account, a mail tells how to go on."
+    detail: str = "If there is something to say to this address, a mail tells how to go on."
