@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from common.db import Direct, Statement
 type Node = dict[str, Any]
 
 WRITTEN = {"posts", "post_tags", "comments"}
+_own: ContextVar[bool] = ContextVar("own", default=False)
 LARGE = WRITTEN | {"authors", "follows", "mutes", "blocks"}
 
 
@@ -47,18 +49,21 @@ class Plan:
 
 @asynccontextmanager
 async def remembered(engine: AsyncEngine) -> AsyncIterator[list[tuple[str, Sequence[Any]]]]:
-    """Collect the statements that are executed meanwhile, with their parameters."""
+    """Collect what the block executes, with parameters; not what else goes on in the process."""
     statements: list[tuple[str, Sequence[Any]]] = []
 
     def remember(*call: Any) -> None:
-        statements.append((call[2], call[3]))
+        if _own.get():
+            statements.append((call[2], call[3]))
 
     run = Direct.all
 
     async def run_directly(self: Direct, statement: Statement, **values: Any) -> Sequence[Any]:
-        statements.append((statement.text, statement.arguments(values)))
+        if _own.get():
+            statements.append((statement.text, statement.arguments(values)))
         return await run(self, statement, **values)
 
+    token = _own.set(True)
     event.listen(engine.sync_engine, "before_cursor_execute", remember)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -66,6 +71,7 @@ async def remembered(engine: AsyncEngine) -> AsyncIterator[list[tuple[str, Seque
             yield statements
     finally:
         event.remove(engine.sync_engine, "before_cursor_execute", remember)
+        _own.reset(token)
 
 
 async def plans(connection: Any, statement: str, parameters: Sequence[Any]) -> dict[str, Plan]:
