@@ -72,6 +72,7 @@ def test_nothing_lags_after_the_tour(platform: Platform) -> None:
         ("notifier", "auth"),
         ("notifier", "posts"),
         ("notifier", "users"),
+        ("posts", "auth"),
         ("posts", "users"),
         ("users", "auth"),
     ]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from common.db import Database, open_database, write_later
+from common.ids import new_id
 from common.settings import DatabaseSettings
 
 
@@ -49,12 +50,16 @@ RENAME = update(Item).where(Item.id == bindparam("of")).values(name=bindparam("t
 
 @pytest.fixture
 async def database(postgres_server: str) -> AsyncIterator[Database]:
-    async with open_database(DatabaseSettings(database_url=postgres_server)) as opened:
+    # A schema of its own: tests run side by side on one server.
+    schema = f"writes_{new_id().hex}"
+    url = f"{postgres_server}?search_path={schema}"
+    async with open_database(DatabaseSettings(database_url=url)) as opened:
         async with opened.engine.begin() as connection:
+            await connection.execute(text(f"CREATE SCHEMA {schema}"))
             await connection.run_sync(Base.metadata.create_all)
         yield opened
         async with opened.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.drop_all)
+            await connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 async def items(session: AsyncSession) -> dict[int, str]:
