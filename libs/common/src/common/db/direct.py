@@ -6,8 +6,7 @@ for a row found by its key (ADR 15). A repository of hot reads declares each que
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 import asyncpg
@@ -15,6 +14,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from common.db.errors import DatabaseUnavailable, is_transient
+
+type Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 _DIALECT: Final[Any] = postgresql.dialect()  # type: ignore[no-untyped-call]
 _CLOSE_SECONDS: Final = 2.0
@@ -60,33 +61,76 @@ class Executor(Protocol):
 class Direct:
     """Runs each statement on a connection of the driver, without a transaction around it.
 
-    Nothing of a session may be set on these connections: no query resets them.
+    The driver's own pool starts a task for each connection that comes back, and waits for time-outs
+    even when nobody has to wait: a tenth of a read.
 
     Raises, from its methods:
-        DatabaseUnavailable: PostgreSQL or the pool did not answer.
+        DatabaseUnavailable: PostgreSQL did not answer, or no connection became free.
     """
 
-    def __init__(self, pool: asyncpg.Pool, acquire_seconds: float) -> None:
-        self._pool = pool
+    def __init__(self, connect: Connect, *, size: int, acquire_seconds: float) -> None:
+        self._connect = connect
         self._acquire_seconds = acquire_seconds
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection] = []
 
     async def all(self, statement: Statement, **values: Any) -> Sequence[Any]:
         """Return all rows."""
         arguments = statement.arguments(values)
+        await self._take_turn()
         try:
-            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
-                rows: list[Any] = await connection.fetch(statement.text, *arguments)
-                return rows
+            return await self._run(statement.text, arguments)
         except Exception as error:
             # A deadline of the caller is no TimeoutError yet, in here it is a cancellation.
             if is_transient(error) or isinstance(error, OSError | TimeoutError):
                 raise DatabaseUnavailable from error
             raise
+        finally:
+            self._turns.release()
 
     async def first(self, statement: Statement, **values: Any) -> Any | None:
         """Return the first row, or None."""
         rows = await self.all(statement, **values)
         return rows[0] if rows else None
+
+    async def close(self) -> None:
+        """Close the connections that are idle; a server that does not answer is left."""
+        for connection in self._idle:
+            try:
+                await connection.close(timeout=_CLOSE_SECONDS)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._acquire_seconds):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable from error
+
+    async def _run(self, text: str, arguments: list[Any]) -> Sequence[Any]:
+        # The last one that came back: those that a burst needed are closed by nobody, but rest.
+        connection = self._idle.pop() if self._idle else None
+        if connection is None or connection.is_closed():
+            connection = await self._connect()
+        try:
+            rows: list[Any] = await connection.fetch(text, *arguments)
+        except asyncpg.PostgresError:
+            self._give_back(connection)
+            raise
+        except BaseException:
+            # Nobody knows what it is in the middle of.
+            connection.terminate()
+            raise
+        self._give_back(connection)
+        return rows
+
+    def _give_back(self, connection: asyncpg.Connection) -> None:
+        if not connection.is_closed():
+            self._idle.append(connection)
 
 
 class InSession:
@@ -102,32 +146,6 @@ class InSession:
     async def first(self, statement: Statement, **values: Any) -> Any | None:
         """Return the first row, or None."""
         return (await self._session.execute(statement.clause, values)).first()
-
-
-@asynccontextmanager
-async def open_direct(
-    *, size: int, acquire_seconds: float, **connection: Any
-) -> AsyncIterator[Direct]:
-    """Open the driver's pool, which connects as it is needed; `connection` as for its `connect`."""
-    pool = asyncpg.create_pool(
-        min_size=0,
-        max_size=size,
-        # Idle connections stay, as in the engine's pool; one that broke is replaced when taken.
-        max_inactive_connection_lifetime=0,
-        reset=_nothing,
-        **connection,
-    )
-    await pool
-    try:
-        yield Direct(pool, acquire_seconds)
-    finally:
-        # A server that does not answer must not hold up the end: what is cancelled is cut off.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
-
-
-async def _nothing(_connection: object) -> None:
-    """Statements that commit by themselves leave nothing to reset."""
 
 
 def _processor(kind: Any) -> Any:

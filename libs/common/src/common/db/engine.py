@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from common.db.direct import Direct, open_direct
+from common.db.direct import Direct
 from common.db.errors import DatabaseUnavailable, translated_errors
 from common.db.writes import BatchingSession
 from common.errors import AppError
@@ -150,13 +150,13 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     sessions = async_sessionmaker(
         engine, expire_on_commit=False, sync_session_class=BatchingSession
     )
-    pool = open_direct(
+    direct = Direct(
+        partial(_connect, options),
         size=settings.database_direct_pool_size,
         acquire_seconds=settings.database_pool_timeout_seconds,
-        **options,
     )
-    async with pool as direct:
-        try:
-            yield Database(engine, read_engine, sessions, direct)
-        finally:
-            await engine.dispose()
+    try:
+        yield Database(engine, read_engine, sessions, direct)
+    finally:
+        await direct.close()
+        await engine.dispose()

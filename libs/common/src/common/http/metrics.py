@@ -1,5 +1,7 @@
 """What every HTTP server of the platform counts, and the page that shows it."""
 
+from functools import cache
+
 from fastapi import Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -31,10 +33,14 @@ def method_label(scope: Scope) -> str:
 
 def observe(scope: Scope, status: int, seconds: float) -> None:
     """Count one answered request."""
-    method = method_label(scope)
-    route = route_template(scope)
-    REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    answered, took = _series(method_label(scope), route_template(scope), status)
+    answered.inc()
+    took.observe(seconds)
+
+
+@cache  # Labels are bounded, and looking series up by their texts costs more than to count.
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
 
 
 def metrics_response() -> Response:
