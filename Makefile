@@ -48,6 +48,10 @@ doctor: bootstrap ## Check what a start needs, and say how to mend it
 events: bootstrap ## Look after events: make events ARGS="lag"; ARGS="--help" lists the rest
 	@$(DEVSTACK) events $(ARGS)
 
+.PHONY: auth
+auth: bootstrap ## Look after accounts: make auth ARGS="grant ada@example.com admin"; ARGS="--help" lists the rest
+	@$(DEVSTACK) auth $(ARGS)
+
 .PHONY: test
 test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draft"
 	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)

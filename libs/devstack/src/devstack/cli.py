@@ -1,4 +1,4 @@
-"""The commands behind `make`: up, down, ps, logs, dev, reset, doctor, demo and events."""
+"""The commands behind `make`: up, down, ps, logs, dev, reset, doctor, demo, events and auth."""
 
 import argparse
 import json
@@ -145,11 +145,20 @@ def demo(stack: Stack, console: Console, _arguments: argparse.Namespace) -> int:
 
 def events(stack: Stack, console: Console, arguments: argparse.Namespace) -> int:
     """Look after events: `colonnade events` with the keys of this stack."""
+    return _operate("events", stack, console, arguments)
+
+
+def auth(stack: Stack, console: Console, arguments: argparse.Namespace) -> int:
+    """Look after accounts: `colonnade auth` with the keys of this stack."""
+    return _operate("auth", stack, console, arguments)
+
+
+def _operate(group: str, stack: Stack, console: Console, arguments: argparse.Namespace) -> int:
     if not stack.is_running():
         console.print("Colonnade is down: `make up` first.")
         return 1
     # Its imports would delay every other command: it gets a process of its own.
-    command = [sys.executable, "-m", "common.cli.main", "events", *arguments.arguments]
+    command = [sys.executable, "-m", "common.cli.main", group, *arguments.arguments]
     environment = os.environ | speaker_environment(stack.layout)
     return subprocess.run(command, env=environment, check=False).returncode
 
@@ -187,7 +196,10 @@ COMMANDS: Mapping[str, Callable[[Stack, Console, argparse.Namespace], int]] = {
     "doctor": doctor,
     "demo": demo,
     "events": events,
+    "auth": auth,
 }
+# What is passed on to the command line `colonnade`.
+OPERATING = ("events", "auth")
 
 
 def main() -> int:
@@ -220,11 +232,14 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {
         name: commands.add_parser(name, help=run.__doc__)
         for name, run in COMMANDS.items()
-        if name != "events"
+        if name not in OPERATING
     }
-    # Without options of its own all that follows its name, --help too, is passed on.
-    passing = commands.add_parser("events", help=events.__doc__, prefix_chars="+", add_help=False)
-    passing.add_argument("arguments", nargs=argparse.REMAINDER)
+    for name in OPERATING:
+        # Without options of its own all that follows its name, --help too, is passed on.
+        passing = commands.add_parser(
+            name, help=COMMANDS[name].__doc__, prefix_chars="+", add_help=False
+        )
+        passing.add_argument("arguments", nargs=argparse.REMAINDER)
     parsers["ps"].add_argument("--json", action="store_true", help="print the records as JSON")
     parsers["logs"].add_argument("part", nargs="?", help="one part only, such as posts-app")
     parsers["logs"].add_argument("--no-follow", action="store_true", help="print and end")

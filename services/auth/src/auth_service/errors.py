@@ -3,9 +3,9 @@
 AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
-├── Forbidden        EmailNotVerified, PasswordWrong
-├── NotFound         LinkNotFound, SessionNotFound
-├── Conflict         EmailTaken, UsernameTaken
+├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected
+├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound
+├── Conflict         EmailTaken, UsernameTaken, OwnAccount
 └── RateLimited      PasswordsBusy
 """
 
@@ -53,6 +53,16 @@ class EmailNotVerified(Forbidden):
     message = "The e-mail address is not verified yet; follow the link in the mail."
 
 
+class AccountDisabled(Forbidden):
+    code = "auth.account_disabled"
+    message = "The account is disabled."
+
+
+class StaffProtected(Forbidden):
+    code = "auth.staff_protected"
+    message = "Only an admin changes the account of somebody with a role."
+
+
 class PasswordWrong(Forbidden):
     code = "auth.password_wrong"
     message = "The present password is another one."
@@ -68,6 +78,16 @@ class SessionNotFound(NotFound):
 
     code = "auth.session_not_found"
     message = "There is no such session."
+
+
+class AccountNotFound(NotFound):
+    code = "auth.account_not_found"
+    message = "There is no such account."
+
+
+class OwnAccount(Conflict):
+    code = "auth.own_account"
+    message = "Nobody does this to their own account."
 
 
 class EmailTaken(Conflict):

@@ -1,12 +1,25 @@
 """The HTTP routes of auth: public ones below /api/v1/auth, and /internal for services."""
 
 from auth_service.api.accounts import router as accounts
+from auth_service.api.administration import router as administration
 from auth_service.api.credentials import router as credentials
 from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
+from auth_service.api.operators import router as operators
 from auth_service.api.sessions import router as sessions
 from auth_service.api.snapshots import router as snapshots
 from common.http.events import router as events
 from common.http.stream import router as stream
 
-routers = (accounts, credentials, sessions, keys, links, events, snapshots, stream)
+routers = (
+    accounts,
+    credentials,
+    sessions,
+    administration,
+    keys,
+    links,
+    operators,
+    events,
+    snapshots,
+    stream,
+)

@@ -1,7 +1,7 @@
 """What auth's handlers are given."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -9,6 +9,7 @@ from auth_service.api.networks import client_of_request
 from auth_service.resources import Resources
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.sessions import Client
+from common.errors import Forbidden
 from common.http.dependencies import CurrentUser
 from common.tokens import InvalidToken, User
 
@@ -60,3 +61,14 @@ InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
 WithReads = Annotated[Reads, Depends(reads, scope="function")]
 SessionUser = Annotated[User, Depends(session_user)]
 FromClient = Annotated[Client, Depends(client)]
+
+
+def requires(scope: str) -> Any:
+    """Return the dependency of a route that only tokens of this scope may use."""
+
+    async def scoped_user(user: CurrentUser) -> User:
+        if scope not in user.scope:
+            raise Forbidden
+        return user
+
+    return Depends(scoped_user)

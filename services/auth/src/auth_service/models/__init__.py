@@ -1,6 +1,6 @@
 """What auth keeps: accounts, sessions with their refresh tokens, mailed links, and its events."""
 
-from auth_service.models.accounts import Account
+from auth_service.models.accounts import Account, Role
 from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.mail_requests import MailRequest
@@ -16,6 +16,7 @@ __all__ = [
     "MailRequest",
     "RefreshToken",
     "RevokedSession",
+    "Role",
     "Session",
     "outbox_tables",
 ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select
@@ -24,6 +25,12 @@ class Accounts:
     async def lock(self, account_id: UUID) -> Account:
         """Return an account that must exist as it is now, locked against others."""
         return await self._session.get_one(
+            Account, account_id, with_for_update=True, populate_existing=True
+        )
+
+    async def find_locked(self, account_id: UUID) -> Account | None:
+        """Return an account as it is now, locked against others."""
+        return await self._session.get(
             Account, account_id, with_for_update=True, populate_existing=True
         )
 
@@ -82,6 +89,30 @@ class Identity:
     password_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """An account as the platform's people see it."""
+
+    id: UUID
+    email: str
+    username: str
+    roles: list[str]
+    created_at: datetime
+    verified_at: datetime | None
+    disabled_at: datetime | None
+
+
+_CARD: Final = (
+    Account.id,
+    Account.email,
+    Account.username,
+    Account.roles,
+    Account.created_at,
+    Account.verified_at,
+    Account.disabled_at,
+)
+
+
 class AccountReads:
     """Accounts outside of a transaction."""
 
@@ -106,6 +137,24 @@ class AccountReads:
             Link.id == link_id, Link.used_at.is_(None), Link.expires_at > now
         )
         return await self._find(Account.id.in_(link))
+
+    async def find_card(self, account_id: UUID) -> AccountCard | None:
+        """Return an account as the platform's people see it."""
+        query = select(*_CARD).where(Account.id == account_id)
+        row = (await self._connection.execute(query)).one_or_none()
+        return AccountCard(*row) if row else None
+
+    async def search(self, query: str, *, after: UUID | None, limit: int) -> list[AccountCard]:
+        """Return accounts by id, after `after`: of an address, or by how the username begins."""
+        found = select(*_CARD).order_by(Account.id).limit(limit)
+        text = query.lower()
+        if "@" in text:
+            found = found.where(Account.email == text)
+        elif text:
+            found = found.where(Account.username.startswith(text, autoescape=True))
+        if after is not None:
+            found = found.where(Account.id > after)
+        return [AccountCard(*row) for row in await self._connection.execute(found)]
 
     async def _find(self, *conditions: ColumnElement[bool]) -> Identity | None:
         query = select(Account.id, Account.email, Account.username, Account.password_hash)

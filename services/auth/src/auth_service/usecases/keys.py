@@ -10,6 +10,7 @@ from joserfc.jwk import ECKey
 
 from auth_service.models import Account
 from auth_service.settings import Settings
+from auth_service.usecases.roles import scopes_of
 from common.ids import new_id
 
 ALGORITHM: Final = "ES256"
@@ -46,8 +47,8 @@ class AccessTokenSigner:
             "sid": str(session_id),
             "jti": str(new_id()),
             "username": account.username,
-            "scope": "",
-            "roles": [],
+            "scope": " ".join(scopes_of(account.roles)),
+            "roles": sorted(account.roles),
             "acr": "1",
             "auth_time": int(auth_time.timestamp()),
             "iat": issued_at,

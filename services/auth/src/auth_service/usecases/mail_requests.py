@@ -77,6 +77,8 @@ async def _entitled(tx: Tx, request: MailRequest, purpose: LinkPurpose) -> Accou
     """Return the account that the mail is about, locked; None when there is nothing to say."""
     owner = await tx.accounts.find_by_email(request.email, lock=True)
     verified = owner is not None and owner.verified_at is not None
+    if owner is not None and owner.disabled_at is not None:
+        return None
     if purpose is LinkPurpose.CHANGE_EMAIL:
         # An address that has an owner gets no mail: they asked for nothing.
         if verified or request.account_id is None:

@@ -17,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from auth_service.errors import (
+    AccountDisabled,
     CredentialsInvalid,
     EmailNotVerified,
     RefreshTokenInvalid,
@@ -91,6 +92,7 @@ async def log_in(
     Raises:
         CredentialsInvalid: Address or password is wrong; which of them is not said.
         EmailNotVerified: Both are right, but the address was never verified.
+        AccountDisabled: Both are right, but nobody may log in to it.
         PasswordsBusy: Too many others are logging in.
     """
     # Before the transaction's first statement: no connection is held while the password is hashed.
@@ -106,6 +108,8 @@ async def log_in(
         raise CredentialsInvalid
     if account.verified_at is None:
         raise EmailNotVerified
+    if account.disabled_at is not None:
+        raise AccountDisabled
     account.password_hash = renewed or password_hash
     return await _open_session(tx, policy, account, client, now)
 

@@ -1,0 +1,23 @@
+"""What each role may do, as scopes; nothing is allowed that no scope of a token names."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from auth_service.models import Role
+
+READ_ACCOUNTS: Final = "accounts:read"
+END_SESSIONS: Final = "accounts:logout"
+WRITE_ACCOUNTS: Final = "accounts:write"
+WRITE_ROLES: Final = "roles:write"
+MODERATE: Final = "content:moderate"
+
+SCOPES: Final[Mapping[str, frozenset[str]]] = {
+    Role.ADMIN: frozenset({READ_ACCOUNTS, END_SESSIONS, WRITE_ACCOUNTS, WRITE_ROLES, MODERATE}),
+    Role.SUPPORT: frozenset({READ_ACCOUNTS, END_SESSIONS}),
+    Role.MODERATOR: frozenset({MODERATE}),
+}
+
+
+def scopes_of(roles: Iterable[str]) -> list[str]:
+    """Return what somebody with these roles may do, in order."""
+    return sorted(set().union(*(SCOPES.get(role, frozenset()) for role in roles)))
