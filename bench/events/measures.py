@@ -10,11 +10,11 @@ from statistics import quantiles
 from typing import Any, Final
 
 import asyncpg
-import psutil
 from redis.asyncio import Redis
 
 from bench.events import tables
 from bench.events.stage import Stage
+from bench.machine import cpu_seconds
 
 WARM_UP: Final = 300
 WARM_UP_SECONDS: Final = 1.5
@@ -114,7 +114,7 @@ class Running:
     def _cpu(self) -> dict[str, float]:
         names = [command[1] for command in self.contender.processes]
         own = dict(zip(names, (process.pid for process in self.processes), strict=True))
-        return {name: _cpu_seconds(pid) for name, pid in (own | self.stage.servers).items()}
+        return {name: cpu_seconds(pid) for name, pid in (own | self.stage.servers).items()}
 
     async def until_nothing_is_left(self) -> None:
         """Wait until every fact took effect; a second effect is refused by its key."""
@@ -172,9 +172,9 @@ async def idle(stage: Stage, seconds: float) -> tuple[float, float]:
     with stage.running(("colonnade", "relay")) as (relay,):
         await asyncio.sleep(SETTLING_SECONDS)
         pids = (relay.pid, stage.servers["PostgreSQL"])
-        before = [_cpu_seconds(pid) for pid in pids]
+        before = [cpu_seconds(pid) for pid in pids]
         await asyncio.sleep(seconds)
-        spent = [_cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
+        spent = [cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
     return spent[0] / seconds * 100, spent[1] / seconds * 100
 
 
@@ -215,9 +215,3 @@ async def _copied(positions: range, epoch: int) -> AsyncIterator[bytes]:
     )
     while batch := "".join(islice(lines, COPIED_AT_ONCE)):
         yield batch.encode()
-
-
-def _cpu_seconds(pid: int) -> float:
-    parent = psutil.Process(pid)
-    times = [each.cpu_times() for each in (parent, *parent.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))

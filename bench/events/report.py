@@ -2,59 +2,31 @@
 
 import argparse
 import json
-import platform
-import re
-import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
-from pathlib import Path
 from statistics import median
 from typing import Final
 
-import psutil
-
 from bench.events.measures import BARE, CELERY, COLONNADE, CONTENDERS, FASTSTREAM
-from devstack.binaries import postgres_binary, valkey_server
+from bench.machine import environment
+from bench.report import (
+    DOCUMENTS,
+    HEADINGS,
+    Target,
+    facts,
+    rounded,
+    spread,
+    table,
+    write_document,
+)
 
-DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs"
-KEPT_FROM: Final = "## What was tried"
 PACKAGES: Final = (
     *("asyncpg", "sqlalchemy", "redis", "hiredis", "uvloop", "pydantic"),
     *("celery", "faststream"),
 )
-_ANSWERS: Final = {True: "yes", False: "**no**", None: ""}
 # The most that the cost of an event may grow from an empty log to the largest.
 FLAT: Final = 1.25
-
-
-@dataclass(frozen=True)
-class Target:
-    """A figure that the run has to reach, and perhaps a goal beyond."""
-
-    what: str
-    measured: float
-    bound: float
-    at_most: bool
-    unit: str = ""
-    goal: float | None = None
-
-    @property
-    def met(self) -> bool:
-        return self._reaches(self.bound)
-
-    @property
-    def goal_met(self) -> bool | None:
-        return None if self.goal is None else self._reaches(self.goal)
-
-    def told(self, bound: float | None) -> str:
-        """Return a bound as the table shows it; nothing for no bound."""
-        sign = "≤" if self.at_most else "≥"
-        return "" if bound is None else f"{sign} {bound:g}{self.unit}"
-
-    def _reaches(self, bound: float) -> bool:
-        return self.measured <= bound if self.at_most else self.measured >= bound
 
 
 @dataclass
@@ -121,17 +93,14 @@ def render(results: Results) -> str:
 
 def write(results: Results, arguments: argparse.Namespace) -> None:
     """Write both documents; what was tried is written by hand and kept."""
-    environment = _environment()
+    found = environment(PACKAGES)
     command = f'make bench-events ARGS="--rounds {arguments.rounds} --rows {arguments.rows}"'
     document = DOCUMENTS / "performance-events.md"
-    before = document.read_text(encoding="utf-8") if document.exists() else ""
-    kept = before[before.index(KEPT_FROM) :] if KEPT_FROM in before else f"{KEPT_FROM}\n"
-    told = "\n".join(f"- {name}: {value}" for name, value in environment.items())
-    text = f"{_INTRODUCTION}\n    {command}\n\n{told}\n\n{render(results)}\n\n{kept}"
-    document.write_text(text, encoding="utf-8")
+    text = f"{_INTRODUCTION}\n    {command}\n\n{facts(found)}\n\n{render(results)}"
+    write_document(document, text)
     kept_figures = {
         "command": command,
-        "environment": environment,
+        "environment": found,
         "targets": [
             asdict(each) | {"met": each.met, "goal_met": each.goal_met}
             for each in results.targets()
@@ -139,39 +108,28 @@ def write(results: Results, arguments: argparse.Namespace) -> None:
         **asdict(results),
     }
     figures = json.dumps(kept_figures, indent=1, default=str)
-    document.with_suffix(".json").write_text(_rounded(figures) + "\n", encoding="utf-8")
+    document.with_suffix(".json").write_text(rounded(figures) + "\n", encoding="utf-8")
 
 
 def _targets(results: Results) -> str:
-    rows = [
-        (
-            target.what,
-            f"{target.measured:.2f}{target.unit}",
-            target.told(target.bound),
-            _ANSWERS[target.met],
-            target.told(target.goal),
-            _ANSWERS[target.goal_met],
-        )
-        for target in results.targets()
-    ]
-    return _table(("target", "measured", "wanted", "met", "goal beyond", "met"), rows)
+    return table(HEADINGS, [target.cells() for target in results.targets()])
 
 
 def _rates(results: Results) -> str:
     rows = []
     for contender in CONTENDERS:
         rates = results.rates[contender.name]
-        cells = [_spread(rates[what]) for what in ("drained", "live")]
+        cells = [spread(rates[what]) for what in ("drained", "live")]
         rows.append((contender.name, *cells))
-    return _table(("events/s: median (least to most)", "drained", "live"), rows)
+    return table(("events/s: median (least to most)", "drained", "live"), rows)
 
 
 def _latencies(results: Results) -> str:
     rows = []
     for figures in results.latencies.values():
         rate = f"{median(figures['rate']):,.0f} events/s"
-        rows.append((rate, *(_spread(figures[each], ".1f") for each in ("p50", "p99"))))
-    return _table(("commit to effect, ms", "p50", "p99"), rows)
+        rows.append((rate, *(spread(figures[each], ".1f") for each in ("p50", "p99"))))
+    return table(("commit to effect, ms", "p50", "p99"), rows)
 
 
 def _costs(results: Results) -> str:
@@ -182,7 +140,7 @@ def _costs(results: Results) -> str:
     ]
     idle = ("idle: percent of a core", "relay; PostgreSQL for it", "{:.2f}; {:.2f}")
     rows.append((idle[0], idle[1], idle[2].format(*results.idle)))
-    return _table(("drained", "process", "CPU, µs an event"), rows)
+    return table(("drained", "process", "CPU, µs an event"), rows)
 
 
 def _sizes(results: Results) -> str:
@@ -190,44 +148,7 @@ def _sizes(results: Results) -> str:
         (f"{size:,}", *(f"{figures[name]:,.0f}" for name in figures))
         for size, figures in results.sizes.items()
     ]
-    return _table(("rows in the log", "drained events/s", "µs an event", "CPU µs an event"), rows)
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _spread(values: Sequence[float], form: str = ",.0f") -> str:
-    return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
-
-
-def _rounded(figures: str) -> str:
-    return re.sub(r"\d+\.\d{3,}", lambda match: f"{float(match[0]):.3f}", figures)
-
-
-def _environment() -> dict[str, str]:
-    cpu = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    memory = psutil.virtual_memory().total / 2**30
-    libraries = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return {
-        "machine": f"{psutil.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}),"
-        f" {memory:.0f} GiB; load average before the end {psutil.getloadavg()[1]:.1f}",
-        "servers": f"{_output(postgres_binary('postgres'), '--version')};"
-        f" {_valkey_version()}; fsync and synchronous_commit are on",
-        "libraries": f"Python {platform.python_version()}, {libraries}",
-        "commit": _output("git", "describe", "--always", "--dirty"),
-    }
-
-
-def _valkey_version() -> str:
-    found = re.search(r"v=([\d.]+)", _output(valkey_server(), "--version"))
-    return f"Valkey {found[1] if found else 'unknown'}"
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(command, cwd=DOCUMENTS, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    return table(("rows in the log", "drained events/s", "µs an event", "CPU µs an event"), rows)
 
 
 _INTRODUCTION: Final = """# Performance of events

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT, SIGTERM
+from signal import SIGINT
 from typing import Any, Final
 
 import asyncpg
@@ -21,13 +21,14 @@ import psutil
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.events import tables
+from bench.processes import spawn, stop
 from common.db.base import Base as CommonBase
 from common.db.engine import asyncpg_url
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
 from common.testing.apps import settings_values
 from devstack.postgres import Postgres
-from devstack.processes import die_with_parent, free_port, wait_until
+from devstack.processes import free_port, wait_until
 from devstack.valkey import ADMIN, BROKER, Valkey, running_valkey
 
 _VARIABLE: Final = "BENCH_STAGE"
@@ -72,7 +73,7 @@ class Stage:
         with ExitStack() as stack:
             started = [self._start(command) for command in commands]
             for process in started:
-                stack.callback(_stop, process)
+                stack.callback(stop, process)
             yield started
 
     def output_of(self, *command: str) -> Any:
@@ -95,7 +96,7 @@ class Stage:
 
     def _start(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", f"bench.events.{command[0]}", *command[1:]]
-        return _spawn(words, self.log, SIGTERM, self._environment())
+        return spawn(words, self.log, environment=self._environment())
 
     def _environment(self) -> dict[str, str]:
         return os.environ | {_VARIABLE: json.dumps(vars(self.addresses))}
@@ -145,7 +146,7 @@ def _running_postgres(directory: Path) -> Iterator[tuple[Postgres, int]]:
     server.initialise()
     # Every latency is the distance of two commit timestamps: no contender needs a clock of its own.
     command = [*server.command, "-c", "track_commit_timestamp=on"]
-    process = _spawn(command, directory / "postgres.log", SIGINT, dict(os.environ))
+    process = spawn(command, directory / "postgres.log", ends_by=SIGINT)
     try:
         wait_until(server.is_ready, seconds=30, what="PostgreSQL is ready")
         yield server, process.pid
@@ -166,28 +167,5 @@ async def _make_tables(stage: Stage) -> None:
         await connection.execute("INSERT INTO stream_head DEFAULT VALUES")
 
 
-def _spawn(
-    command: list[str], log: Path, ends_by: Any, environment: dict[str, str]
-) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            preexec_fn=die_with_parent(ends_by),  # noqa: PLW1509 — it calls prctl only.
-        )
-
-
 def _pid_of(name: str) -> int:
     return next(child.pid for child in psutil.Process().children() if child.name() == name)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
