@@ -60,6 +60,10 @@ test: bootstrap ## Run every test; choose some with ARGS="services/posts -k draf
 chaos: bootstrap ## Break everything under load and check the ledger; choose with ARGS="redis"
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: bench
+bench: bootstrap ## Measure the hot routes beside two references; a look: make bench ARGS="--quick"
+	@$(BIN)/python -m bench.routes $(ARGS)
+
 .PHONY: bench-events
 bench-events: bootstrap ## Measure events beside the bare limit, FastStream and Celery
 	@$(BIN)/python -m bench.events $(ARGS)
