@@ -10,8 +10,9 @@ __all__ = ["world"]
 
 # A mistake in the mutation itself would otherwise pass for a bug that was found.
 MISTAKES = (AttributeError, NameError, TypeError)
-# The search ends at the first failure: two races need a few hundred sequences, all else a few.
-EXAMPLES = 600
+# The search ends at the first failure: three races need a few hundred sequences, and sometimes many
+# more; all else needs a few.
+EXAMPLES = 2_000
 
 
 @pytest.mark.timeout(600)
