@@ -100,6 +100,9 @@ async def test_a_token_that_comes_back_after_its_grace_ends_the_session(
     await age_tokens(resources, timedelta(seconds=11))
     assert_problem(await refresh(client, stolen), 401)
     assert_problem(await refresh(client, successor), 401)
+    assert_problem(await refresh(client, stolen), 401)
+    [told] = await events_of(resources, "auth.session_stolen.v1")
+    assert (told["email"], told["device"]) == ("ada@example.com", "python-httpx")
     [revoked] = await events_of(resources, REVOKED)
     assert revoked["session_ids"] == [session_id]
 

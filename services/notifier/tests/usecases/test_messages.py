@@ -22,6 +22,10 @@ MAILS = {
         ["on 1 March 2026, 09:30 UTC", "logged out"],
     ),
     "auth.email_change_requested.v1": ("Confirm your new e-mail address", [LINK, "works once"]),
+    "auth.session_stolen.v1": (
+        "You were logged out for your safety",
+        ["on 1 March 2026, 09:30 UTC", "last used by: Firefox on Linux"],
+    ),
     "auth.email_changed.v1": (
         "Your e-mail address was changed",
         ["on 1 March 2026, 09:30 UTC", "no longer used"],

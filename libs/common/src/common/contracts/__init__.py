@@ -13,6 +13,7 @@ from common.contracts.auth import (
     PasswordChanged,
     PasswordResetRequested,
     SessionsRevoked,
+    SessionStolen,
     UsernameChanged,
 )
 from common.contracts.base import Envelope, Event
@@ -41,6 +42,7 @@ EVENTS: tuple[type[Event], ...] = (
     PostDeleted,
     PostPublished,
     ProfileChanged,
+    SessionStolen,
     SessionsRevoked,
     UserBlocked,
     UserFollowed,
@@ -67,6 +69,7 @@ __all__ = [
     "PostDeleted",
     "PostPublished",
     "ProfileChanged",
+    "SessionStolen",
     "SessionsRevoked",
     "UserBlocked",
     "UserFollowed",

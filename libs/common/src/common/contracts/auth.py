@@ -189,3 +189,28 @@ class UsernameChanged(Event):
         examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
     )
     username: str = Field(description="The new name.", examples=["ada_lovelace"])
+
+
+class SessionStolen(Event):
+    """A refresh token came back long after its use: two hold it, so its session has ended.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.session_stolen.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    device: str = Field(
+        description="What used the session last, as it told itself.",
+        examples=["Firefox on Linux"],
+    )
+    ended_at: datetime = Field(
+        description="When the session ended (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )

@@ -27,9 +27,10 @@ from auth_service.errors import (
 from auth_service.models import Account, RefreshToken, Session
 from auth_service.repositories.sessions import OpenSession
 from auth_service.unit_of_work import Reads, Tx
+from auth_service.usecases.devices import describe_device
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.passwords import Passwords
-from common.contracts import SessionsRevoked
+from common.contracts import SessionsRevoked, SessionStolen
 from common.ids import new_id
 from common.tokens import User
 
@@ -120,7 +121,7 @@ async def refresh_session(
     """Exchange a refresh token for its successor and a new access token.
 
     A used token is answered with the same successor during the grace; later it must have been
-    stolen, by whoever uses it second, and its session ends.
+    stolen, by whoever uses it second: its session ends, and the owner is told by mail.
 
     Raises:
         RefreshTokenInvalid: It is unknown or too old, or its session has ended or is too old.
@@ -138,7 +139,7 @@ async def refresh_session(
         session.user_agent, session.network = client.user_agent, client.network
         _store(tx, policy, session.id, policy.successor(token), now)
     elif now - stored.used_at > policy.refresh_grace:
-        await _end_session(tx, policy, session, now=now)
+        await _report_theft(tx, policy, session, now=now)
         raise RefreshTokenReused
     account = await tx.accounts.get(session.account_id)
     return _tokens(policy, account, session, policy.successor(token), now)
@@ -223,6 +224,19 @@ async def _open_session(
     refresh_token = secrets.token_urlsafe(32)
     _store(tx, policy, session.id, refresh_token, now)
     return _tokens(policy, account, session, refresh_token, now)
+
+
+async def _report_theft(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:
+    await _end_session(tx, policy, session, now=now)
+    account = await tx.accounts.get(session.account_id)
+    event = SessionStolen(
+        account_id=account.id,
+        email=account.email,
+        username=account.username,
+        device=describe_device(session.user_agent),
+        ended_at=now,
+    )
+    await tx.outbox.add(event, key=account.id)
 
 
 async def _end_session(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:

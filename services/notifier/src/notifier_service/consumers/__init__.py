@@ -10,6 +10,7 @@ from common.contracts import (
     PostDeleted,
     PostPublished,
     SessionsRevoked,
+    SessionStolen,
     UserFollowed,
     UserUnfollowed,
 )
@@ -24,6 +25,7 @@ HANDLERS: Handlers[Tx] = {
     PasswordChanged: auth.password_changed,
     EmailChangeRequested: auth.email_change_requested,
     EmailChanged: auth.email_changed,
+    SessionStolen: auth.session_stolen,
     SessionsRevoked: sessions_revoked,
     UserFollowed: users.user_followed,
     UserUnfollowed: users.user_unfollowed,

@@ -10,6 +10,7 @@ from common.contracts import (
     KnownAddressRegistered,
     PasswordChanged,
     PasswordResetRequested,
+    SessionStolen,
 )
 from common.streams import Received
 from notifier_service.models import EmailTemplate
@@ -82,6 +83,21 @@ async def email_changed(tx: Tx, event: Received[EmailChanged]) -> None:
         template=EmailTemplate.EMAIL_CHANGED,
         recipient=event.data.old_email,
         context={"username": event.data.username, "changed_at": _said(event.data.changed_at)},
+        now=utc_now(),
+    )
+
+
+async def session_stolen(tx: Tx, event: Received[SessionStolen]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.SESSION_STOLEN,
+        recipient=event.data.email,
+        context={
+            "username": event.data.username,
+            "device": event.data.device,
+            "ended_at": _said(event.data.ended_at),
+        },
         now=utc_now(),
     )
 

@@ -25,6 +25,7 @@ class EmailTemplate(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — as above.
     CONFIRM_EMAIL = "confirm_email"
     EMAIL_CHANGED = "email_changed"
+    SESSION_STOLEN = "session_stolen"
 
 
 class Email(Base):

@@ -22,6 +22,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.PASSWORD_CHANGED: "Your password was changed",
     EmailTemplate.CONFIRM_EMAIL: "Confirm your new e-mail address",
     EmailTemplate.EMAIL_CHANGED: "Your e-mail address was changed",
+    EmailTemplate.SESSION_STOLEN: "You were logged out for your safety",
 }
 
 _templates = Environment(
