@@ -173,7 +173,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     publish_what_follows_a_remembered_top,
     publish_fresh_events_after_any_top,
     continue_after_any_top,
-    take_any_entry_for_the_event_of_its_place,
     assign_without_the_lock,
     number_in_the_order_of_keys,
     leave_the_outbox_as_it_is,

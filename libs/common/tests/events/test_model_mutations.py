@@ -10,9 +10,8 @@ __all__ = ["world"]
 
 # A mistake in the mutation itself would otherwise pass for a bug that was found.
 MISTAKES = (AttributeError, NameError, TypeError)
-# The search ends at the first failure: three races need a few hundred sequences, and sometimes many
-# more; all else needs a few.
-EXAMPLES = 2_000
+# The search ends at the first failure: two races need a few hundred sequences, all else a few.
+EXAMPLES = 600
 
 
 @pytest.mark.timeout(600)
@@ -21,4 +20,5 @@ def test_the_model_finds(mutation: Mutation, world: World, monkeypatch: pytest.M
     mutation(monkeypatch)
     with pytest.raises(Exception) as found:  # noqa: PT011 — a bug may show as any failure.
         search(world, examples=EXAMPLES)
-    assert not isinstance(found.value, MISTAKES)
+    if isinstance(found.value, MISTAKES):
+        raise found.value
