@@ -118,10 +118,27 @@ class Pace:
 
 
 class Load:
-    """Writes until it is told to stop. `poison` is the share of posts whose title says so."""
+    """Writes until it is told to stop.
 
-    def __init__(self, world: World, random: Random, record: Record, poison: float = 0.0) -> None:
+    Args:
+        world: Where to.
+        random: What decides who writes what.
+        record: What comes of it.
+        poison: The share of posts whose title says so.
+        posts_per_second: How many posts are tried.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        random: Random,
+        record: Record,
+        *,
+        poison: float = 0.0,
+        posts_per_second: float = POSTS_PER_SECOND,
+    ) -> None:
         self.record = record
+        self._posts_per_second = posts_per_second
         self._world = world
         self._random = random
         self._poison = poison
@@ -152,7 +169,7 @@ class Load:
 
     def _writers(self) -> list[Any]:
         people = self._world.people
-        posting, naming = Pace(POSTS_PER_SECOND), Pace(NAMES_PER_SECOND)
+        posting, naming = Pace(self._posts_per_second), Pace(NAMES_PER_SECOND)
         following, joining = Pace(FOLLOWS_PER_SECOND), Pace(ACCOUNTS_PER_SECOND)
         pairs = list(zip(people, people[1:] + people[:1], strict=True))
         return [
