@@ -1,6 +1,7 @@
 """What an operator records takes effect in a consumer that runs, and its figures are true."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -182,7 +183,8 @@ async def test_the_age_grows_while_events_wait_and_falls_when_they_are_applied(
     assert waiting is not None
     assert waiting >= 0.3
     await bench.relayed(0)
+    began = time.time()
     await bench.consume(consumer)
     applied = figure("consumer_oldest_seconds")
     assert applied is not None
-    assert applied < waiting
+    assert applied <= time.time() - began
