@@ -48,6 +48,29 @@ async def test_an_outage_leaves_neither_effect_nor_progress(bench: Bench) -> Non
     assert await bench.effects() == [1, 2, 3]
 
 
+async def test_a_batch_that_is_too_much_is_halved_until_it_is_not(bench: Bench) -> None:
+    sizes: dict[int, int] = {}
+
+    async def bear_three_at_a_time(tx: Tx, event: Received[Counted]) -> None:
+        sizes[id(tx)] = sizes.get(id(tx), 0) + 1
+        if sizes[id(tx)] > 3:
+            raise Unavailable
+        await record(tx, event)
+
+    await bench.relayed(*range(40))
+    consumer = bench.consumer(bear_three_at_a_time)
+    failures = 0
+    while len(await bench.effects()) < 40:
+        sizes.clear()
+        try:
+            await consumer.step(block_seconds=0.01)
+        except Unavailable:
+            failures += 1
+    assert await bench.effects() == list(range(40))
+    # Down to what it bears, and then tried out with twice as many each time that it succeeded.
+    assert 4 < failures < 30
+
+
 async def test_two_replicas_apply_every_event_once(bench: Bench) -> None:
     await bench.relayed(*range(700))
     replicas = [bench.consumer(), bench.consumer()]

@@ -57,6 +57,7 @@ class Consumer:
         self._log = source
         self._lag = Lag(producer)
         self._cursor: Place | None = None
+        self._batch = BATCH
         self._doubtful = True
         self._asked_at = 0.0
 
@@ -89,13 +90,18 @@ class Consumer:
             # An operator may have rewound it: without events nothing else would show that.
             self._cursor = await self._effects.cursor()
             return 0
-        self._cursor = await self._effects.apply(cursor, events, lost)
+        batch = self._batch
+        taken = events[:batch]
+        # What does not answer may be a database that all of this is too much for: half of it next.
+        self._batch = max(1, len(taken) // 2)
+        self._cursor = await self._effects.apply(cursor, taken, lost)
+        self._batch = min(BATCH, batch * 2)
         if self._cursor is None:
             return 0
         self._lag.reach(self._cursor)
-        if len(events) < BATCH:
+        if len(taken) == len(events) < BATCH:
             self._lag.complete(fetched_at)
-        return len(events)
+        return len(taken)
 
     async def _from_stream(self, cursor: Place, block_seconds: float) -> list[Envelope] | None:
         """Read the run of events that follows the cursor; None while the stream is no use."""
