@@ -11,6 +11,7 @@ from notifier_service.clients.smtp import MailServer, open_mail_server
 from notifier_service.settings import Settings
 from notifier_service.unit_of_work import Reads, Tx
 from notifier_service.usecases.emails import Sending
+from notifier_service.usecases.notifications import settle_inboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Resources:
     async def transaction(self) -> AsyncIterator[Tx]:
         """Open a transaction and commit it at the end; an exception rolls it back.
 
-        The doorbell rings after the commit: before it there would be nothing to find.
+        Inboxes are brought in line before the commit. The doorbell rings after it: before, there
+        would be nothing to find.
         """
         async with self.platform.database.transaction() as session:
             tx = Tx.of(session)
             yield tx
+            await settle_inboxes(tx)
         if tx.emails.added is not None:
             self.doorbell.ring(tx.emails.added)
 

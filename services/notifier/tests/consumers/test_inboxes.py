@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event
 
 from common.contracts import Event
 from common.ids import new_id
 from notifier_service.resources import Resources
+from notifier_service.usecases.notifications import settle_inboxes
 from services.notifier.tests.factories import Person, apply, hear, inboxes
 
 
@@ -42,14 +45,14 @@ def interleaved(story: Story, order: tuple[int, ...]) -> Iterator[tuple[Event, i
     """The events with their positions: those of users at the places of `order`."""
     users, posts = enumerate(story.users, 1), enumerate(story.posts, 1)
     for place in range(len(story.users) + len(story.posts)):
-        position, event = next(users if place in order else posts)
-        yield event, position
+        position, told = next(users if place in order else posts)
+        yield told, position
 
 
 async def tell(resources: Resources, story: Story, order: tuple[int, ...]) -> None:
     async with resources.transaction() as tx:
-        for event, position in interleaved(story, order):
-            await apply(tx, event, position)
+        for told, position in interleaved(story, order):
+            await apply(tx, told, position)
 
 
 def of(story: Story, found: set[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
@@ -115,8 +118,32 @@ async def test_a_follow_and_a_post_at_the_same_moment_do_not_miss_each_other(
 
     async with resources.transaction() as tx:
         await apply(tx, fan.follows(author, 1), 1)
+        await settle_inboxes(tx)
         publishing = asyncio.create_task(publish())
         await asyncio.sleep(0.2)
         assert not publishing.done()
     await publishing
     assert await inboxes(resources) == {(fan.id, post.post_id)}
+
+
+async def test_a_batch_settles_once_however_many_follows_it_changes(resources: Resources) -> None:
+    author, fans = Person("author"), [Person(f"fan{n}") for n in range(20)]
+    posts = [author.publishes(f"P{minute}", minute) for minute in range(30)]
+    await hear(resources, *posts)
+    statements: list[str] = []
+
+    def remember(*call: Any) -> None:
+        statements.append(call[2])
+
+    engine = resources.platform.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", remember)
+    async with resources.transaction() as tx:
+        for turn in range(10):
+            for fan in fans:
+                change = fan.unfollows if turn % 2 else fan.follows
+                await apply(tx, change(author, 3 * turn), turn + 1)
+    event.remove(engine, "before_cursor_execute", remember)
+    settling = [each for each in statements if "notifications" in each]
+    assert len(settling) == 2
+    followed = {post.post_id for post in posts if post.published_at.minute % 6 <= 3}
+    assert await inboxes(resources) == {(fan.id, post_id) for fan in fans for post_id in followed}

@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from notifier_service.repositories.notifications import FOLLOWED
 from notifier_service.resources import Resources
 
 PAGE = """
@@ -11,6 +12,14 @@ EXPLAIN SELECT n.id FROM notifications n JOIN published_posts p USING (post_id)
  ORDER BY n.created_at DESC, n.id DESC LIMIT 20
 """
 DUE = "EXPLAIN SELECT id FROM emails WHERE status = 'pending' AND next_at <= now() ORDER BY next_at"
+
+
+# The innermost of what a changed follow costs: the author's posts of one stretch, not all since.
+STRETCH = """
+EXPLAIN SELECT p.post_id FROM follows f JOIN published_posts p ON {followed}
+ WHERE f.followee_id = '01900000-0000-7000-8000-000000000000'
+   AND f.follower_id = '01900000-0000-7000-8000-000000000001'
+"""
 
 
 async def plan(resources: Resources, query: str) -> str:
@@ -30,3 +39,10 @@ async def test_due_mail_is_found_by_its_index(resources: Resources) -> None:
     found = await plan(resources, DUE)
     assert "Index Scan using ix_emails_next_at" in found
     assert "Sort" not in found
+
+
+async def test_posts_of_a_stretch_are_read_between_its_ends(resources: Resources) -> None:
+    found = await plan(resources, STRETCH.format(followed=FOLLOWED))
+    [bounds] = [line for line in found.splitlines() if "published_at >=" in line]
+    assert "Index Cond:" in bounds
+    assert "published_at <= COALESCE" in bounds

@@ -9,15 +9,15 @@ from notifier_service.usecases import posts
 
 
 async def post_published(tx: Tx, event: Received[PostPublished]) -> None:
-    await posts.copy_post(tx, post=_post(event))
+    posts.copy_post(tx, post=_post(event))
 
 
 async def post_deleted(tx: Tx, event: Received[PostDeleted]) -> None:
-    await posts.delete_post(tx, post_id=event.data.post_id, place=event.place)
+    posts.delete_post(tx, post_id=event.data.post_id, place=event.place)
 
 
 async def known_post(tx: Tx, event: Received[PostPublished]) -> None:
-    await posts.copy_known_post(tx, post=_post(event))
+    posts.copy_known_post(tx, post=_post(event))
 
 
 async def forget_posts(tx: Tx, place: Place) -> None:

@@ -9,7 +9,7 @@ from notifier_service.usecases import follows
 
 
 async def user_followed(tx: Tx, event: Received[UserFollowed]) -> None:
-    await follows.begin_follow(
+    follows.begin_follow(
         tx,
         follower_id=event.data.follower_id,
         followee_id=event.data.followee_id,
@@ -19,7 +19,7 @@ async def user_followed(tx: Tx, event: Received[UserFollowed]) -> None:
 
 
 async def user_unfollowed(tx: Tx, event: Received[UserUnfollowed]) -> None:
-    await follows.end_follow(
+    follows.end_follow(
         tx,
         follower_id=event.data.follower_id,
         followee_id=event.data.followee_id,
@@ -29,7 +29,7 @@ async def user_unfollowed(tx: Tx, event: Received[UserUnfollowed]) -> None:
 
 
 async def known_follow(tx: Tx, event: Received[UserFollowed]) -> None:
-    await follows.copy_follow(
+    follows.copy_follow(
         tx,
         follower_id=event.data.follower_id,
         followee_id=event.data.followee_id,

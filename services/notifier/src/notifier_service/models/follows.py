@@ -13,7 +13,8 @@ class Follow(Base):
     """Ended stretches stay: a post of that time may arrive later than the end of the stretch."""
 
     __tablename__ = "follows"
-    __table_args__ = (Index(None, "followee_id", "since"),)
+    # Of all followers and of one alike: a planner without statistics has no worse one to take.
+    __table_args__ = (Index(None, "followee_id", "follower_id", "since"),)
 
     follower_id: Mapped[UUID] = mapped_column(primary_key=True)
     followee_id: Mapped[UUID] = mapped_column(primary_key=True)

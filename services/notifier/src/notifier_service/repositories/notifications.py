@@ -1,59 +1,57 @@
-"""Inboxes: which items are due by the copies of posts and follows, and one person's pages."""
+"""Inboxes: what the copies of posts and follows say of them, and one person's pages."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Delete,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from common.db import write_later
-from notifier_service.models import Follow, Notification, PublishedPost
+from notifier_service.models import Notification, PublishedPost
 
 # Any constant will do; it is taken in this schema's database by nothing else.
 _LOCK: Final = 0x4E4F5449
-_ADD: Final = insert(Notification).on_conflict_do_nothing()
 
+# The rule: whoever followed the author when the post was published. Both ends bound a scan of the
+# index of posts, as an OR would not: an author who is followed again and again has many stretches.
+FOLLOWED: Final = """f.followee_id = p.author_id
+        AND p.published_at BETWEEN f.since AND coalesce(f.until, 'infinity')"""
+_STRETCHES: Final = """
+    unnest(CAST(:authors AS uuid[]), CAST(:recipients AS uuid[]), CAST(:sinces AS timestamptz[]))
+        AS c (author_id, recipient_id, since)
+    JOIN published_posts p ON p.author_id = c.author_id AND p.published_at >= c.since"""
+# An item's id follows from its post and its recipient. Whether it is there is looked up by
+# recipient and time: a post may have as many items as its author has followers.
+_ADD: Final = """
+    INSERT INTO notifications (id, recipient_id, post_id, created_at)
+    SELECT DISTINCT
+           encode(substr(sha256(uuid_send(p.post_id) || uuid_send(f.follower_id)), 1, 16), 'hex')
+                ::uuid,
+           f.follower_id, p.post_id, p.published_at
+      FROM {changed} AND {followed}
+     WHERE NOT p.deleted
+       AND NOT EXISTS (
+           SELECT FROM notifications n
+            WHERE n.recipient_id = f.follower_id
+              AND n.created_at = p.published_at AND n.post_id = p.post_id)
+    ON CONFLICT DO NOTHING"""
+# Counted for each item: as a join of three tables it would read all stretches of the author.
+_REMOVE: Final = """
+    DELETE FROM notifications n USING {stretches}
+     WHERE n.recipient_id = c.recipient_id
+       AND n.created_at = p.published_at AND n.post_id = p.post_id
+       AND 0 = (
+           SELECT count(*) FROM follows f WHERE f.follower_id = c.recipient_id AND {followed})"""
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which part of the inboxes something happened to: None stands for all.
-
-    `since` is the time from which on posts are concerned: who follows and unfollows somebody again
-    and again must not have all that this author ever wrote looked through each time.
-    """
-
-    post_id: UUID | None = None
-    author_id: UUID | None = None
-    recipient_id: UUID | None = None
-    since: datetime | None = None
-
-    @property
-    def given(self) -> dict[str, UUID | datetime]:
-        """The parts that are not None, by name."""
-        parts = {
-            "post_id": self.post_id,
-            "author_id": self.author_id,
-            "recipient_id": self.recipient_id,
-            "since": self.since,
-        }
-        return {name: value for name, value in parts.items() if value is not None}
+_REMOVE_POSTS: Final = text("""
+    DELETE FROM notifications n USING published_posts p
+     WHERE n.post_id = ANY(:posts) AND p.post_id = n.post_id AND p.deleted""")
+_OF_POSTS: Final = "published_posts p JOIN follows f ON p.post_id = ANY(:posts)"
+_ADD_POSTS: Final = text(_ADD.format(changed=_OF_POSTS, followed=FOLLOWED))
+_REMOVE_STRETCHES: Final = text(_REMOVE.format(stretches=_STRETCHES, followed=FOLLOWED))
+_OF_STRETCHES: Final = f"{_STRETCHES} JOIN follows f ON f.follower_id = c.recipient_id"
+_ADD_STRETCHES: Final = text(_ADD.format(changed=_OF_STRETCHES, followed=FOLLOWED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +66,44 @@ class InboxItem:
 
 
 class Notifications:
+    """Items, and what has changed in the copies that they must agree with."""
+
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._locked = False
+        self._posts: set[UUID] = set()
+        self._stretches: dict[tuple[UUID, UUID], datetime] = {}
+
+    def post_changed(self, post_id: UUID) -> None:
+        """Note that the copy of a post has changed."""
+        self._posts.add(post_id)
+
+    def follow_changed(self, *, author_id: UUID, recipient_id: UUID, since: datetime) -> None:
+        """Note that the copy of who followed whom has changed from a time on."""
+        pair = author_id, recipient_id
+        self._stretches[pair] = min(since, self._stretches.get(pair, since))
 
     async def lock(self) -> None:
-        """Let no other transaction change posts, follows or notifications until this one ends."""
-        if not self._locked:
-            await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            self._locked = True
+        """Let no other transaction bring inboxes in line until this one has ended."""
+        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
-    async def remove_undue(self, scope: Scope) -> None:
-        """Remove items whose post is gone or whose recipient did not follow at its time."""
-        given = scope.given
-        await self._session.execute(
-            _undue(*given), given, execution_options={"synchronize_session": False}
-        )
-
-    async def find_missing(self, scope: Scope) -> Sequence[tuple[UUID, UUID, datetime]]:
-        """Return post, recipient and time of the items that are due and not there."""
-        given = scope.given
-        rows = await self._session.execute(_missing(*given), given)
-        return [(post_id, recipient_id, at) for post_id, recipient_id, at in rows]
-
-    async def add(self, items: Sequence[dict[str, Any]]) -> None:
-        """Add items; those that are there already stay as they are."""
-        for item in items:
-            write_later(self._session, _ADD, item)
+    async def settle(self) -> None:
+        """Bring the items of all that has changed in line with the copies."""
+        if not (self._posts or self._stretches):
+            return
+        await self.lock()
+        if self._posts:
+            posts = {"posts": list(self._posts)}
+            await self._session.execute(_REMOVE_POSTS, posts)
+            await self._session.execute(_ADD_POSTS, posts)
+        if self._stretches:
+            authors, recipients = zip(*self._stretches, strict=True)
+            stretches = {
+                "authors": list(authors),
+                "recipients": list(recipients),
+                "sinces": list(self._stretches.values()),
+            }
+            await self._session.execute(_REMOVE_STRETCHES, stretches)
+            await self._session.execute(_ADD_STRETCHES, stretches)
 
 
 class Inbox:
@@ -125,52 +134,3 @@ class Inbox:
         if after is not None:
             query = query.where(tuple_(Notification.created_at, Notification.id) < after)
         return [InboxItem(*row) for row in await self._connection.execute(query)]
-
-
-# Made once for each kind of scope: to make one takes longer than to run it.
-@cache
-def _undue(*given: str) -> Delete:
-    followed = exists().where(Follow.follower_id == Notification.recipient_id, _due_to_followers())
-    return delete(Notification).where(
-        PublishedPost.post_id == Notification.post_id,
-        *_covers(given, Notification.recipient_id, Notification.created_at),
-        ~followed,
-    )
-
-
-@cache
-def _missing(*given: str) -> Select[UUID, UUID, datetime]:
-    there = exists().where(
-        Notification.post_id == PublishedPost.post_id,
-        Notification.recipient_id == Follow.follower_id,
-    )
-    return (
-        select(PublishedPost.post_id, Follow.follower_id, PublishedPost.published_at)
-        .distinct()
-        .where(
-            _due_to_followers(),
-            *_covers(given, Follow.follower_id, PublishedPost.published_at),
-            ~there,
-        )
-    )
-
-
-def _covers(given: Iterable[str], recipient: Any, at: Any) -> list[ColumnElement[bool]]:
-    """Return the conditions of a scope; recipient and time are held by columns of the query's."""
-    conditions = {
-        "post_id": PublishedPost.post_id == bindparam("post_id"),
-        "author_id": PublishedPost.author_id == bindparam("author_id"),
-        "recipient_id": recipient == bindparam("recipient_id"),
-        "since": at >= bindparam("since"),
-    }
-    return [conditions[name] for name in given]
-
-
-def _due_to_followers() -> ColumnElement[bool]:
-    """Return the rule: whoever followed the author when the post was published."""
-    return and_(
-        Follow.followee_id == PublishedPost.author_id,
-        Follow.since <= PublishedPost.published_at,
-        or_(Follow.until.is_(None), Follow.until >= PublishedPost.published_at),
-        PublishedPost.deleted.is_(False),
-    )

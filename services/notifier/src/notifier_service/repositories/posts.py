@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import literal, tuple_, update
+from sqlalchemy import bindparam, literal, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,13 +20,22 @@ _SAVE: Final = _NEW.on_conflict_do_update(
     where=tuple_(PublishedPost.epoch, PublishedPost.position)
     < tuple_(_NEW.excluded.epoch, _NEW.excluded.position),
 )
+_DELETE: Final = (
+    update(PublishedPost)
+    .where(
+        PublishedPost.post_id == bindparam("of"),
+        tuple_(PublishedPost.epoch, PublishedPost.position)
+        < tuple_(bindparam("epoch"), bindparam("position")),
+    )
+    .values(deleted=True, epoch=bindparam("epoch"), position=bindparam("position"))
+)
 
 
 class Posts:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def publish(self, post: PublishedPost) -> None:
+    def publish(self, post: PublishedPost) -> None:
         """Keep a post, or what has changed about it."""
         columns = PublishedPost.__table__.columns.keys()
         row = {name: getattr(post, name) for name in columns if name != "deleted"}
@@ -46,15 +55,7 @@ class Posts:
         )
         return list((await self._session.execute(deleted)).scalars())
 
-    async def delete(self, post_id: UUID, *, place: Place) -> None:
+    def delete(self, post_id: UUID, *, place: Place) -> None:
         """Mark a post as deleted; one that was never published is not known here."""
-        deleted = (
-            update(PublishedPost)
-            .where(
-                PublishedPost.post_id == post_id,
-                tuple_(PublishedPost.epoch, PublishedPost.position)
-                < tuple_(literal(place.epoch), literal(place.position)),
-            )
-            .values(deleted=True, epoch=place.epoch, position=place.position)
-        )
-        await self._session.execute(deleted)
+        row = {"of": post_id, "epoch": place.epoch, "position": place.position}
+        write_later(self._session, _DELETE, row)

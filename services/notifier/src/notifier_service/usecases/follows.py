@@ -4,39 +4,30 @@ from datetime import datetime
 from uuid import UUID
 
 from common.place import Place
-from notifier_service.repositories.notifications import Scope
 from notifier_service.unit_of_work import Tx
-from notifier_service.usecases.notifications import deliver_due, withdraw_undue
 
 
-async def begin_follow(
+def begin_follow(
     tx: Tx, *, follower_id: UUID, followee_id: UUID, since: datetime, place: Place
 ) -> None:
     """Copy that somebody follows somebody; posts since then belong into the inbox."""
-    await tx.notifications.lock()
-    await tx.follows.begin(
-        follower_id=follower_id, followee_id=followee_id, since=since, place=place
-    )
-    await deliver_due(tx, Scope(author_id=followee_id, recipient_id=follower_id, since=since))
+    tx.follows.begin(follower_id=follower_id, followee_id=followee_id, since=since, place=place)
+    tx.notifications.follow_changed(author_id=followee_id, recipient_id=follower_id, since=since)
 
 
-async def end_follow(
+def end_follow(
     tx: Tx, *, follower_id: UUID, followee_id: UUID, until: datetime, place: Place
 ) -> None:
     """Copy that somebody follows somebody no longer; earlier posts stay in the inbox."""
-    await tx.notifications.lock()
-    await tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
-    await withdraw_undue(tx, Scope(author_id=followee_id, recipient_id=follower_id, since=until))
+    tx.follows.end(follower_id=follower_id, followee_id=followee_id, until=until, place=place)
+    tx.notifications.follow_changed(author_id=followee_id, recipient_id=follower_id, since=until)
 
 
-async def copy_follow(
+def copy_follow(
     tx: Tx, *, follower_id: UUID, followee_id: UUID, since: datetime, place: Place
 ) -> None:
     """Copy what a snapshot says of a follow; it notifies nobody."""
-    await tx.notifications.lock()
-    await tx.follows.begin(
-        follower_id=follower_id, followee_id=followee_id, since=since, place=place
-    )
+    tx.follows.begin(follower_id=follower_id, followee_id=followee_id, since=since, place=place)
 
 
 async def forget_follows(tx: Tx, *, place: Place, now: datetime) -> None:

@@ -6,31 +6,19 @@ else each could miss what the other has not committed yet.
 """
 
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from notifier_service.repositories.notifications import InboxItem, Scope
+from notifier_service.repositories.notifications import InboxItem
 from notifier_service.unit_of_work import Reads, Tx
 
 
-async def deliver_due(tx: Tx, scope: Scope) -> None:
-    """Put into inboxes what the copies say and is not there."""
-    missing = await tx.notifications.find_missing(scope)
-    await tx.notifications.add(
-        [
-            {
-                "id": uuid5(post_id, str(recipient_id)),
-                "recipient_id": recipient_id,
-                "post_id": post_id,
-                "created_at": published_at,
-            }
-            for post_id, recipient_id, published_at in missing
-        ]
-    )
+async def settle_inboxes(tx: Tx) -> None:
+    """Bring inboxes in line with the copies, once for all that the transaction has written.
 
-
-async def withdraw_undue(tx: Tx, scope: Scope) -> None:
-    """Take out of inboxes what the copies no longer say."""
-    await tx.notifications.remove_undue(scope)
+    Once an event would cost what was published since it, for each of them: a consumer that is late
+    would fall behind ever more. So a batch costs the more the later it is, but not its events.
+    """
+    await tx.notifications.settle()
 
 
 async def list_inbox(

@@ -4,33 +4,27 @@ from uuid import UUID
 
 from common.place import Place
 from notifier_service.models import PublishedPost
-from notifier_service.repositories.notifications import Scope
 from notifier_service.unit_of_work import Tx
-from notifier_service.usecases.notifications import deliver_due, withdraw_undue
 
 
-async def copy_post(tx: Tx, *, post: PublishedPost) -> None:
-    """Copy a published post and notify those who followed its author then."""
-    await tx.notifications.lock()
-    await tx.posts.publish(post)
-    await deliver_due(tx, Scope(post_id=post.post_id))
+def copy_post(tx: Tx, *, post: PublishedPost) -> None:
+    """Copy a published post; those who followed its author then are notified."""
+    tx.posts.publish(post)
+    tx.notifications.post_changed(post.post_id)
 
 
-async def delete_post(tx: Tx, *, post_id: UUID, place: Place) -> None:
-    """Copy that a post is gone, and take it out of all inboxes."""
-    await tx.notifications.lock()
-    await tx.posts.delete(post_id, place=place)
-    await withdraw_undue(tx, Scope(post_id=post_id))
+def delete_post(tx: Tx, *, post_id: UUID, place: Place) -> None:
+    """Copy that a post is gone; it leaves all inboxes."""
+    tx.posts.delete(post_id, place=place)
+    tx.notifications.post_changed(post_id)
 
 
-async def copy_known_post(tx: Tx, *, post: PublishedPost) -> None:
+def copy_known_post(tx: Tx, *, post: PublishedPost) -> None:
     """Copy what a snapshot says of a post; it notifies nobody."""
-    await tx.notifications.lock()
-    await tx.posts.publish(post)
+    tx.posts.publish(post)
 
 
 async def forget_posts(tx: Tx, *, place: Place) -> None:
-    """Drop the posts that a snapshot of `place` lacks, and take them out of all inboxes."""
-    await tx.notifications.lock()
+    """Drop the posts that a snapshot of `place` lacks; they leave all inboxes."""
     for post_id in await tx.posts.delete_older(place=place):
-        await withdraw_undue(tx, Scope(post_id=post_id))
+        tx.notifications.post_changed(post_id)
