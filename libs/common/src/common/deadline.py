@@ -1,8 +1,6 @@
 """The time a request has left, known to every call made on its behalf. Seconds, monotonic."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -14,13 +12,17 @@ def remaining_seconds() -> float | None:
     return None if ends_at is None else max(0.0, ends_at - time.monotonic())
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
+class within:  # noqa: N801 — used as a function; a generator would cost every request as much again.
     """Give the work inside at most so many seconds; a nested deadline can only shorten."""
-    ends_at = time.monotonic() + seconds
-    outer = _ends_at.get()
-    token = _ends_at.set(ends_at if outer is None else min(outer, ends_at))
-    try:
-        yield
-    finally:
-        _ends_at.reset(token)
+
+    __slots__ = ("_ends_at", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+
+    def __enter__(self) -> None:
+        outer = _ends_at.get()
+        self._token = _ends_at.set(self._ends_at if outer is None else min(outer, self._ends_at))
+
+    def __exit__(self, *_: object) -> None:
+        _ends_at.reset(self._token)

@@ -6,7 +6,6 @@ HTTP, the outbox, streams and tasks bind what they received and send `current_he
 
 import random
 import re
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -68,9 +67,9 @@ def trace_id() -> str | None:
 def make_traceparent(parent: str | None = None) -> str:
     """Return the trace context of a new span: in the parent's trace if that is well-formed."""
     match = _TRACEPARENT_PATTERN.fullmatch(parent or "")
-    trace = match["trace"] if match else secrets.token_hex(16)
+    # They are made for every request and event, and no secret: `secrets` would ask the kernel.
+    trace = match["trace"] if match else f"{random.getrandbits(128) or 1:032x}"
     flags = match["flags"] if match else "00"
-    # One is made for every event, and it is no secret: `secrets` would ask the kernel.
     span = random.getrandbits(64) or 1
     return f"00-{trace}-{span:016x}-{flags}"
 
@@ -88,24 +87,29 @@ def current_headers() -> dict[str, str]:
     return {name: value for name, value in pairs if value}
 
 
-@contextmanager
-def bind(headers: Mapping[str, str]) -> Iterator[Span]:
+class bind:  # noqa: N801 — used as a function; a generator would cost every request as much again.
     """Work inside the context that these headers carry; what is absent or malformed is made.
+
+    Its `with` yields a span that records nothing.
 
     Args:
         headers: As returned by `current_headers()`; names are compared without case.
-
-    Yields:
-        A span that records nothing.
     """
-    lowered = {name.lower(): value for name, value in headers.items()}
-    request_token = _request_id.set(make_request_id(lowered.get(REQUEST_ID.lower())))
-    trace_token = _traceparent.set(make_traceparent(lowered.get(TRACEPARENT)))
-    try:
-        yield INVALID_SPAN
-    finally:
-        _request_id.reset(request_token)
-        _traceparent.reset(trace_token)
+
+    __slots__ = ("_received", "_request_token", "_trace_token")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._received = {name.lower(): value for name, value in headers.items()}
+
+    def __enter__(self) -> Span:
+        received = self._received
+        self._request_token = _request_id.set(make_request_id(received.get(REQUEST_ID.lower())))
+        self._trace_token = _traceparent.set(make_traceparent(received.get(TRACEPARENT)))
+        return INVALID_SPAN
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._request_token)
+        _traceparent.reset(self._trace_token)
 
 
 class Attempt:

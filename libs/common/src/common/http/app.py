@@ -18,6 +18,7 @@ from common.http.head import HeadAsGet
 from common.http.input_guard import InputGuard
 from common.http.middleware import RequestContext
 from common.http.openapi import public_document, rendered
+from common.http.shortcut import Shortcut
 from common.jwks import refresh_keys
 from common.platform import HasPlatform, Platform
 from common.revocations import watch_revocations
@@ -133,6 +134,7 @@ def _middleware(settings: HttpSettings) -> list[Middleware]:
         *([cors] if settings.cors_origins else []),
         Middleware(InputGuard, limit_bytes=settings.body_limit_bytes),
         Middleware(HeadAsGet),
+        Middleware(Shortcut),
     ]
 
 

@@ -61,17 +61,19 @@ class InputGuard:
         headers = Headers(scope=scope)
         try:
             _check_target(scope)
-            body = await self._read(headers, receive)
-            if body is None:
-                await problem_response(413)(scope, receive, send)
-                return
-            _check_body(body, headers.get("content-type", ""))
+            if _announces_body(headers):
+                body = await self._read(headers, receive)
+                if body is None:
+                    await problem_response(413)(scope, receive, send)
+                    return
+                _check_body(body, headers.get("content-type", ""))
+                receive = _replay(body, receive)
         except AppError as error:
             await app_error_response(error)(scope, receive, send)
         except _Disconnected:
             return
         else:
-            await self._app(scope, _replay(body, receive), send)
+            await self._app(scope, receive, send)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the body, or None as soon as it is known to be too large."""
@@ -91,6 +93,11 @@ class InputGuard:
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+
+def _announces_body(headers: Headers) -> bool:
+    """Tell whether there may be a body: RFC 9112, 6.3 knows none without one of these."""
+    return "content-length" in headers or "transfer-encoding" in headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

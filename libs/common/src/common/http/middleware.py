@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from http import HTTPStatus
+from typing import Any
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.deadline import within
@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 # Probes and scrapes come every few seconds; their lines and spans would bury the others.
 _UNLOGGED = ("/healthz", "/readyz", "/metrics")
+_CONTEXT = tuple((name, name.lower().encode()) for name in (REQUEST_ID, TRACEPARENT))
+_DEADLINE_HEADER = DEADLINE.lower().encode()
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
 _INTERNAL = "/internal/"
 _LONGEST_INTERNAL_SECONDS = 60.0
@@ -61,10 +63,11 @@ class _Answer:
             # What is being sent is not cut: a stream may outlive the deadline of its start.
             if self._timer is not None:
                 self._timer.reschedule(None)
-            headers = message["headers"] = list(message.get("headers", ()))
-            present = {name for name, _ in headers}
-            headers += [pair for pair in self._headers if pair[0] not in present]
-            headers.append((_REQUEST_ID_HEADER, (request_id() or "").encode()))
+            given = message.get("headers", ())
+            present = {name for name, _ in given}
+            ours = [pair for pair in self._headers if pair[0] not in present]
+            named = (_REQUEST_ID_HEADER, (request_id() or "").encode())
+            message["headers"] = [*given, *ours, named]
         await self._send(message)
 
 
@@ -87,14 +90,18 @@ class RequestContext:
             for name, value in security_headers.items()
         ]
         self._timeout = timeout_seconds
+        # Bound once it is used, so after logging was configured: each line would bind it anew.
+        self._log: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = dict(scope["headers"])
         started = time.perf_counter()
-        incoming = {name: headers.get(name, "") for name in (REQUEST_ID, TRACEPARENT)}
+        incoming = {
+            name: headers[raw].decode("latin-1") for name, raw in _CONTEXT if raw in headers
+        }
         seconds = self._seconds(scope, headers)
         with _request_span(scope, incoming) as recorded, within(seconds):
             timer = asyncio.timeout(seconds)
@@ -102,7 +109,7 @@ class RequestContext:
             try:
                 await self._answer(scope, receive, answer, timer)
             finally:
-                _account(scope, answer.status, time.perf_counter() - started)
+                self._account(scope, answer.status, time.perf_counter() - started)
                 _describe(recorded, scope, answer.status)
 
     async def _answer(
@@ -125,26 +132,26 @@ class RequestContext:
                 response = unexpected_response(error)
             await response(scope, receive, answer.send)
 
-    def _seconds(self, scope: Scope, headers: Headers) -> float:
+    def _seconds(self, scope: Scope, headers: Mapping[bytes, bytes]) -> float:
         """Return the deadline: ours, or the caller's; only a service may ask for a longer one."""
-        given = headers.get(DEADLINE, "")
-        if not given.isdecimal() or len(given) > 7:  # noqa: PLR2004 — 10^7 ms are beyond any use.
+        given = headers.get(_DEADLINE_HEADER, b"")
+        if not given.isdigit() or len(given) > 7:  # noqa: PLR2004 — 10^7 ms are beyond any use.
             return self._timeout
         internal = scope["path"].startswith(_INTERNAL)
         longest = _LONGEST_INTERNAL_SECONDS if internal else self._timeout
         return min(int(given) / 1000, longest)
 
-
-def _account(scope: Scope, status: int, seconds: float) -> None:
-    observe(scope, status, seconds)
-    if scope["path"] not in _UNLOGGED:
-        log.info(
-            "request_answered",
-            method=scope["method"],
-            route=route_template(scope),
-            status=status,
-            milliseconds=round(seconds * 1000, 2),
-        )
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        observe(scope, status, seconds)
+        if scope["path"] not in _UNLOGGED:
+            self._log = self._log or log.bind()
+            self._log.info(
+                "request_answered",
+                method=scope["method"],
+                route=route_template(scope),
+                status=status,
+                milliseconds=round(seconds * 1000, 2),
+            )
 
 
 def _request_span(scope: Scope, incoming: Mapping[str, str]) -> AbstractContextManager[Span]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -159,8 +160,10 @@ def decode_cursor(raw: str, kind: str, types: Sequence[KeyType]) -> Key:
 
 def next_link(request: Request, cursor: str) -> str:
     """Return the Link header of the next page: a reference relative to the host (RFC 8288)."""
-    url = request.url.include_query_params(cursor=cursor)
-    return f'<{url.path}?{url.query}>; rel="next"'
+    asked = request.scope["query_string"].decode("latin-1").replace(">", "%3E").split("&")
+    kept = [each for each in asked if each and not each.startswith("cursor=")]
+    query = "&".join([*kept, f"cursor={cursor}"])
+    return f'<{quote(request.scope["path"])}?{query}>; rel="next"'
 
 
 def _typed(value: object, wanted: KeyType) -> object:

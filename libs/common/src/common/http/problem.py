@@ -4,7 +4,7 @@
 and is what programs compare. Input is named by pointer or parameter, never repeated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -127,30 +127,45 @@ def unexpected_response(error: Exception) -> Response:
     return problem_response(500, detail="Something went wrong on our side.")
 
 
+def response_to(error: Exception) -> Response:
+    """Return the problem document of a failure of ours or of the framework's.
+
+    Raises:
+        Exception: It is neither; it is raised as it is.
+    """
+    for kind, respond in _RESPONSES.items():
+        if isinstance(error, kind):
+            return respond(error)
+    raise error
+
+
 def install(app: FastAPI) -> None:
     """Make the app answer problem documents for its own errors and for the framework's."""
-    app.add_exception_handler(AppError, _on_app_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    for kind in _RESPONSES:
+        app.add_exception_handler(kind, _on_error)
 
 
-async def _on_app_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101 — it is registered for nothing else.
-    return app_error_response(error)
+async def _on_error(_request: Request, error: Exception) -> Response:
+    return response_to(error)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 — as above.
+def _http_exception_response(error: HTTPException) -> Response:
     if error.status_code < HTTPStatus.BAD_REQUEST:
         return Response(status_code=error.status_code, headers=error.headers)
     return problem_response(error.status_code, headers=error.headers)
 
 
-async def _on_validation_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 — as above.
+def _validation_error_response(error: RequestValidationError) -> Response:
     errors = [_validation_error(item) for item in error.errors()]
     log.info("request_failed", code=CODES[422], status=422)
     return problem_response(422, detail="The input is not valid.", errors=errors)
+
+
+_RESPONSES: dict[type[Exception], Callable[[Any], Response]] = {
+    AppError: app_error_response,
+    RequestValidationError: _validation_error_response,
+    HTTPException: _http_exception_response,
+}
 
 
 def _title(status: int) -> str:
