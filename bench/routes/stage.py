@@ -75,7 +75,7 @@ class Stage:
     def token(self, person: UUID, username: str) -> str:
         """Sign a token as auth does."""
         now = datetime.now(UTC)
-        account = Account(id=person, username=username)
+        account = Account(id=person, username=username, roles=[])
         return self.signer.sign(account, session_id=new_id(), auth_time=now, now=now)
 
     async def make_database(self, name: str) -> None:
