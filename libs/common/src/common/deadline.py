@@ -3,7 +3,14 @@
 import time
 from contextvars import ContextVar
 
+from common.errors import Unavailable
+
 _ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+class DeadlineExceeded(Unavailable):
+    code = "common.deadline_exceeded"
+    message = "This took too long."
 
 
 def remaining_seconds() -> float | None:

@@ -67,6 +67,21 @@ class HttpSettings(BaseSettings):
     request_timeout_seconds: float = Field(
         10.0, description="Deadline of a request, also for the calls it makes."
     )
+    concurrency_limit: int = Field(
+        20,
+        ge=1,
+        description="Requests that a process answers at a time: about as many as it has"
+        " connections. Others wait.",
+    )
+    queue_limit: int = Field(
+        44,
+        ge=0,
+        description="Requests that wait before that is overload, in which the newest go first and"
+        " others are refused after 20 ms.",
+    )
+    queue_seconds: float = Field(
+        2.0, ge=0, description="How long a request waits before that is overload, too."
+    )
     shutdown_grace_seconds: int = Field(10, description="Time for open requests at shutdown.")
 
 

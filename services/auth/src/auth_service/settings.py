@@ -37,6 +37,13 @@ class Settings(ServiceSettings):
     password_queue: int = Field(
         64, ge=0, description="Passwords that wait for it; beyond them the answer is 429."
     )
+    # Requests that wait for a thread hold a slot; they are not to keep others from theirs.
+    concurrency_limit: int = Field(
+        100,
+        ge=1,
+        description="Requests that a process answers at a time: more than passwords may wait."
+        " Others wait.",
+    )
     product_name: str = Field(
         "Colonnade", description="Name of the product, which no password may contain."
     )

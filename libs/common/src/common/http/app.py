@@ -1,8 +1,10 @@
 """The app factory: every service is the same app around its own routers and resources."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -18,6 +20,7 @@ from common.http.head import HeadAsGet
 from common.http.input_guard import InputGuard
 from common.http.middleware import RequestContext
 from common.http.openapi import public_document, rendered
+from common.http.overload import OverloadGuard, Refusal
 from common.http.shortcut import Shortcut
 from common.jwks import refresh_keys
 from common.platform import HasPlatform, Platform
@@ -89,6 +92,9 @@ def build_app[S: ServiceSettings, R: HasPlatform](
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve the app in this process until it is told to end; open requests are finished first."""
     logs.configure(settings, app.state.service)
+    # What was imported stays for ever: to look through it for garbage stops all requests.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
         app,
         host=settings.host,
@@ -118,20 +124,22 @@ def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None
 
 def _middleware(settings: HttpSettings) -> list[Middleware]:
     """Return what surrounds the routes, outermost first."""
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=_EXPOSED,
-    )
+    cors: dict[str, Any] = {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        "allow_headers": ["*"],
+        "expose_headers": _EXPOSED,
+    }
+    has_cors = bool(settings.cors_origins)
+    refusal = Refusal(settings.security_headers, cors if has_cors else None)
     return [
+        Middleware(OverloadGuard, settings=settings, refusal=refusal),
         Middleware(
             RequestContext,
             security_headers=settings.security_headers,
             timeout_seconds=settings.request_timeout_seconds,
         ),
-        *([cors] if settings.cors_origins else []),
+        *([Middleware(CORSMiddleware, **cors)] if has_cors else []),
         Middleware(InputGuard, limit_bytes=settings.body_limit_bytes),
         Middleware(HeadAsGet),
         Middleware(Shortcut),

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.errors import AppError, Invalid
+from common.http.arrival import declares_more, has_body
 from common.http.problem import app_error_response, problem_response
 
 
@@ -61,7 +62,7 @@ class InputGuard:
         headers = Headers(scope=scope)
         try:
             _check_target(scope)
-            if _announces_body(headers):
+            if has_body(scope):
                 body = await self._read(headers, receive)
                 if body is None:
                     await problem_response(413)(scope, receive, send)
@@ -77,8 +78,7 @@ class InputGuard:
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
         """Return the body, or None as soon as it is known to be too large."""
-        declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared[:20]) > self._limit:
+        if declares_more(headers, self._limit):
             return None
         chunks: list[bytes] = []
         size = 0
@@ -93,11 +93,6 @@ class InputGuard:
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
-
-
-def _announces_body(headers: Headers) -> bool:
-    """Tell whether there may be a body: RFC 9112, 6.3 knows none without one of these."""
-    return "content-length" in headers or "transfer-encoding" in headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -13,10 +13,10 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.deadline import within
+from common.deadline import DeadlineExceeded, within
 from common.http.client import DEADLINE
 from common.http.metrics import method_label, observe, route_template
-from common.http.problem import problem_response, unexpected_response
+from common.http.problem import app_error_problem, unexpected_response
 from common.trace import (
     REQUEST_ID,
     TRACEPARENT,
@@ -125,9 +125,7 @@ class RequestContext:
             answer.no_deadline()
             current_span().record_exception(error)
             if timer.expired() and isinstance(error, TimeoutError):
-                response = problem_response(
-                    503, code="common.deadline_exceeded", detail="This took too long."
-                )
+                response = app_error_problem(DeadlineExceeded())
             else:
                 response = unexpected_response(error)
             await response(scope, receive, answer.send)

@@ -43,6 +43,10 @@ def settings_values(
         "token_audience": AUDIENCE,
         "token_keys_peer": service,
         "log_level": "warning",
+        # Tests send what they like at once; those of overload say how much is too much.
+        "concurrency_limit": 1000,
+        "queue_limit": 100_000,
+        "queue_seconds": 60,
         **more,
     }
 
