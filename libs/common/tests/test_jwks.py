@@ -1,8 +1,10 @@
 """The keys of access tokens arrive whatever else is away, and a restart remembers them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -135,6 +137,36 @@ async def test_a_bad_answer_leaves_the_keys_in_use(
 
         await eventually(asked_again)
         assert await accepts(platform, "first")()
+
+
+async def test_a_token_of_an_unknown_key_has_the_keys_read_before_their_time(
+    database_url: str, keys_route: respx.Route
+) -> None:
+    async with refreshing(database_url, jwks_refresh_seconds=3600) as platform:
+        await eventually(accepts(platform, "first"))
+        keys_route.respond(json=NEXT)
+        await eventually(accepts(platform, "next"))
+
+
+async def test_no_number_of_unknown_keys_has_the_keys_read_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, keys_route: respx.Route
+) -> None:
+    monkeypatch.setattr("common.jwks._LEAST_SECONDS", 0.1)
+    read: list[float] = []
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        read.append(time.monotonic())
+        return httpx.Response(200, json=jwks())
+
+    keys_route.mock(side_effect=answer)
+    async with refreshing(database_url, jwks_refresh_seconds=3600) as platform:
+
+        async def asked_often() -> bool:
+            await accepts(platform, "stranger")()
+            return len(read) >= 5
+
+        await eventually(asked_often)
+    assert all(later - earlier >= 0.1 for earlier, later in pairwise(read))
 
 
 async def test_an_absent_database_does_not_keep_the_keys_away(keys_route: respx.Route) -> None:

@@ -1,15 +1,19 @@
 """Tokens speak for whom they were signed, for as long as they say, and for nobody else."""
 
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, OKPKey
 
 from common.ids import new_id
 from common.testing.conformance import bad_internal_tokens, bad_user_tokens
 from common.testing.keys import (
     AUDIENCE,
     ISSUER,
+    SIGNING,
     jwks,
     key_of,
     mint_internal_token,
@@ -17,7 +21,17 @@ from common.testing.keys import (
     private_pem,
     public_pem,
 )
-from common.tokens import InternalTokens, InvalidToken, KeysUnknown, UserTokens
+from common.tokens import LEEWAY_SECONDS, InternalTokens, InvalidToken, KeysUnknown, UserTokens
+
+CLAIMS = {
+    "iss": ISSUER,
+    "aud": AUDIENCE,
+    "sub": str(new_id()),
+    "sid": str(new_id()),
+    "username": "ada",
+    "iat": int(time.time()),
+    "exp": int(time.time()) + 600,
+}
 
 
 @pytest.fixture
@@ -80,6 +94,39 @@ def test_a_remembered_token_expires(tokens: UserTokens, monkeypatch: pytest.Monk
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(InvalidToken):
         tokens.verify(token)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519"])
+def test_both_algorithms_are_accepted_each_with_its_own_kind_of_key(algorithm: str) -> None:
+    pair: dict[str, ECKey | OKPKey] = {
+        "ES256": ECKey.generate_key("P-256"),
+        "Ed25519": OKPKey.generate_key("Ed25519"),
+    }
+    keys = {name: key.as_dict(private=False, kid=name) for name, key in pair.items()}
+    tokens = UserTokens(ISSUER, AUDIENCE)
+    tokens.use_keys({"keys": list(keys.values())})
+    header = {"alg": algorithm, "typ": "at+jwt", "kid": algorithm}
+    token = jwt.encode(header, CLAIMS, pair[algorithm], [algorithm])
+    assert tokens.verify(token).username == "ada"
+    [other] = keys.keys() - {algorithm}
+    crossed = jwt.encode({**header, "kid": other}, CLAIMS, pair[algorithm], [algorithm])
+    with pytest.raises(InvalidToken):
+        tokens.verify(crossed)
+
+
+def test_clocks_may_differ_by_less_than_a_minute(tokens: UserTokens) -> None:
+    assert LEEWAY_SECONDS <= 60
+    late = mint_user_token(expires_in=-LEEWAY_SECONDS + 5)
+    assert tokens.verify(late).username == "ada"
+    with pytest.raises(InvalidToken):
+        tokens.verify(mint_user_token(expires_in=-60))
+
+
+def test_only_a_key_that_is_not_known_is_missed(tokens: UserTokens) -> None:
+    for signer, missed in ((SIGNING, False), ("a newer one", True)):
+        with suppress(InvalidToken):
+            tokens.verify(mint_user_token(signer=signer))
+        assert tokens.unknown_key_seen.is_set() is missed
 
 
 def test_without_keys_nothing_can_be_said() -> None:

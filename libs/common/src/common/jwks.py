@@ -1,9 +1,15 @@
-"""Keeps a process supplied with the keys of access tokens; failing to is logged, never fatal."""
+"""Keeps a process supplied with the keys of access tokens; failing to is logged, never fatal.
+
+How often they are read bounds how long a revoked key is accepted. A token of a key that is not
+known brings the next reading forward, and waits for nothing: keys are published before they sign.
+"""
 
 import asyncio
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import structlog
+from prometheus_client import Gauge
 
 from common.clock import utc_now
 from common.db.jwks_copy import load_jwks, store_jwks
@@ -13,7 +19,13 @@ from common.platform import Platform
 from common.supervision import beat
 
 PATH = "/.well-known/jwks.json"
-_FIRST_SECONDS = 1.0
+_FIRST_SECONDS: Final = 1.0
+# However many tokens of unknown keys come in: anybody can make them.
+_LEAST_SECONDS: Final = 1.0
+
+fetched_at = Gauge(
+    "colonnade_jwks_fetched_timestamp_seconds", "When the keys of access tokens were last read."
+)
 
 log = structlog.get_logger()
 
@@ -25,8 +37,11 @@ async def refresh_keys(platform: Platform) -> None:
     """
     current = stored = await _load(platform)
     wait = _FIRST_SECONDS
+    unknown_key_seen = platform.user_tokens.unknown_key_seen
     while True:
         beat()
+        # Before the fetch: a key that is missed during it may not be in what it brings.
+        unknown_key_seen.clear()
         fetched = await _fetch(platform)
         if fetched is not None:
             wait = platform.settings.jwks_refresh_seconds
@@ -34,7 +49,16 @@ async def refresh_keys(platform: Platform) -> None:
                 current = fetched
             if current is not None and current != stored and await _store(platform, current):
                 stored = current
-        await asyncio.sleep(wait)
+        await _rest(unknown_key_seen, wait)
+
+
+async def _rest(unknown_key_seen: asyncio.Event, seconds: float) -> None:
+    """Wait for the next turn; an unknown key ends the wait, but never at once."""
+    least = min(_LEAST_SECONDS, seconds)
+    await asyncio.sleep(least)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds - least):
+            await unknown_key_seen.wait()
 
 
 async def _load(platform: Platform) -> dict[str, Any] | None:
@@ -55,6 +79,7 @@ async def _fetch(platform: Platform) -> dict[str, Any] | None:
     if not isinstance(fetched, dict):
         log.error("jwks_malformed")
         return None
+    fetched_at.set_to_current_time()
     return fetched
 
 

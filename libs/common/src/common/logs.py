@@ -20,7 +20,8 @@ from common.trace import request_id, trace_id
 
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(
-    r"(^|[_\-.])(password|passwd|token|secret|authorization|cookie|private_key|api_key|signing_key)$",
+    r"(^|[_\-.])(password|passwd|token|secret|authorization|cookie|private_key|api_key|signing_key"
+    r"|encryption_keys)$",
     re.IGNORECASE,
 )
 # These log every request or statement at the level `info`; ours are enough.

@@ -108,7 +108,9 @@ class TokenSettings(BaseSettings):
     token_keys_peer: str = Field(
         "auth", description="The peer that signs access tokens and publishes their keys."
     )
-    jwks_refresh_seconds: float = Field(60.0, description="How often auth's keys are read again.")
+    jwks_refresh_seconds: float = Field(
+        2.0, description="How often auth's keys are read again: how long a revoked one counts."
+    )
     internal_private_key: SecretStr = Field(
         description="PEM (EC P-256) that signs this service's internal tokens."
     )

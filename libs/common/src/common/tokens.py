@@ -3,6 +3,7 @@
 The two kinds differ in type, keys and audience, and neither is ever accepted as the other.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
@@ -80,6 +81,9 @@ class UserTokens:
     Args:
         issuer: The `iss` that is accepted.
         audience: The `aud` that is accepted.
+
+    Attributes:
+        unknown_key_seen: Set when a token names a key that was not handed in.
     """
 
     def __init__(self, issuer: str, audience: str) -> None:
@@ -94,6 +98,7 @@ class UserTokens:
             username={"essential": True},
         )
         self._keys: Mapping[str, Key] = {}
+        self.unknown_key_seen = asyncio.Event()
         self._memory: _Memory[User] = _Memory()
         self._revoked: Mapping[UUID, float] = {}
 
@@ -140,7 +145,10 @@ class UserTokens:
         header = _header(token, USER_TOKEN_TYPE)
         if not self._keys:
             raise KeysUnknown
-        claims = _verified_claims(token, self._keys.get(header["kid"]), USER_ALGORITHMS)
+        key = self._keys.get(header["kid"])
+        if key is None:
+            self.unknown_key_seen.set()
+        claims = _verified_claims(token, key, USER_ALGORITHMS)
         user = _user(_checked(claims, self._claims))
         self._memory.put(token, user.expires_at.timestamp() + LEEWAY_SECONDS, user)
         return user

@@ -31,8 +31,8 @@ from common.trace import (
 
 log = structlog.get_logger()
 
-# Probes and scrapes come every few seconds; their lines and spans would bury the others.
-_UNLOGGED = ("/healthz", "/readyz", "/metrics")
+# Probes, scrapes and readers of keys come every few seconds; their lines would bury the others.
+_UNLOGGED = ("/healthz", "/readyz", "/metrics", "/.well-known/jwks.json")
 _CONTEXT = tuple((name, name.lower().encode()) for name in (REQUEST_ID, TRACEPARENT))
 _DEADLINE_HEADER = DEADLINE.lower().encode()
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry
 from pydantic import SecretStr, ValidationError
 from pydantic_core import PydanticUndefined
 
@@ -77,6 +78,15 @@ WRONG_VALUES: list[Any] = [
     True,
     "x" * 100_000,
 ]
+# What a key's id becomes when somebody looks it up in files, statements or shells (RFC 8725, 3.10).
+INJECTED_KEYS = (
+    "",
+    "../../../../dev/null",
+    "x' UNION SELECT 'key' --",
+    "x\u0000",
+    "|id",
+    "k" * 4096,
+)
 HOSTILE_PATHS = ["%00", "a%00b", "%ff", "%ed%a0%80", "%c0%ae"]
 IDENTITY_HEADERS = {
     "X-User-Id": "01900000-0000-7000-8000-000000000000",
@@ -93,6 +103,7 @@ def bad_user_tokens(service: str) -> dict[str, str]:
     kid = key_of(SIGNING).kid
     confused = {"alg": "HS256", "typ": "at+jwt", "kid": kid}
     with_public_key = OctKey.import_key(base64.urlsafe_b64encode(public_pem(SIGNING).encode()))
+    header: dict[str, Any] = {"alg": "ES256", "typ": "at+jwt", "kid": kid}
     good = mint_user_token()
     return {
         "garbage": "x.y.z",
@@ -100,10 +111,25 @@ def bad_user_tokens(service: str) -> dict[str, str]:
         "changed": good[:-6] + ("AAAAAA" if not good.endswith("AAAAAA") else "BBBBBB"),
         "of an unknown key": mint_user_token(signer="somebody else"),
         "expired": mint_user_token(expires_in=-3600),
-        "alg none": _unsigned(good, {"alg": "none", "typ": "at+jwt", "kid": kid}),
+        "alg none": f"{_signed(good, {**header, 'alg': 'none'}).rpartition('.')[0]}.",
         "HS256 with the public key": jwt.encode(confused, {"sub": "x"}, with_public_key, ["HS256"]),
+        "HS384 with the public key": jwt.encode(
+            {**confused, "alg": "HS384"}, {"sub": "x"}, with_public_key, ["HS384"]
+        ),
+        "under another algorithm": _signed(good, {**header, "alg": "Ed25519"}),
         "of another type": mint_user_token(header={"typ": "JWT"}),
-        "with its own keys": mint_user_token(header={"jku": "https://evil.example/jwks.json"}),
+        "without a type": _signed(good, {"alg": "ES256", "kid": kid}),
+        "with keys elsewhere": mint_user_token(header={"jku": "https://evil.example/jwks.json"}),
+        "with a certificate elsewhere": mint_user_token(header={"x5u": "https://evil.example/x"}),
+        "with its own key": mint_user_token(
+            signer="somebody else",
+            header={"kid": kid, "jwk": key_of("somebody else").as_dict(private=False)},
+        ),
+        "with critical extensions": _signed(good, {**header, "crit": ["exp"], "exp": 1}),
+        **{
+            f"of the key {str(injected)[:20]!r}": _signed(good, {**header, "kid": injected})
+            for injected in (*INJECTED_KEYS, None, 7, ["x"], {"x": 1})
+        },
         "of another issuer": mint_user_token(iss="https://evil.example"),
         "for another audience": mint_user_token(aud="another"),
         "for nobody": mint_user_token(sub="not a uuid"),
@@ -123,9 +149,12 @@ def bad_internal_tokens(service: str, other: str) -> dict[str, str]:
     }
 
 
-def _unsigned(token: str, header: dict[str, Any]) -> str:
+def _signed(token: str, header: dict[str, Any]) -> str:
+    """Return the token under another header, which the real key signs whatever it says."""
     encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
-    return f"{encoded}.{token.split('.')[1]}."
+    content = f"{encoded}.{token.split('.')[1]}"
+    signature = JWSRegistry.algorithms["ES256"].sign(content.encode(), key_of(SIGNING))
+    return f"{content}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 def assert_problem(response: httpx.Response, status: int | None = None) -> dict[str, Any]:
