@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +20,11 @@ import asyncpg
 from joserfc.jwk import ECKey
 
 from auth_service.models import Account
-from auth_service.usecases.keys import ALGORITHM, AccessTokenSigner
+from auth_service.usecases.keys import AccessTokenSigner
 from bench.machine import ROOT, Cores
 from bench.processes import output_of, spawn, stop, tail
 from common.db.provision import ServiceRole, provision
 from common.ids import new_id
-from devstack.credentials import keep_credentials
 from devstack.environments import DATABASE
 from devstack.layout import Layout
 from devstack.parts import Part
@@ -42,6 +41,7 @@ _PARTS: Final = (
     *("auth-app", "users-app", "posts-app", "posts-worker", "traefik"),
 )
 _MEASURED: Final = "posts-app"
+_ISSUER: Final = "auth-app"
 _MIGRATIONS: Final = "posts-migrations"
 _OWNER: Final = "POSTS_MIGRATION_DATABASE_URL"
 _PROBES: Final = 1_000
@@ -70,6 +70,7 @@ class Stage:
     cores: Cores
     parts: Mapping[str, Part]
     contenders: dict[str, Process]
+    key: ECKey
     signer: AccessTokenSigner
 
     def token(self, person: UUID, username: str) -> str:
@@ -123,12 +124,13 @@ async def open_stage(cores: Cores) -> AsyncIterator[Stage]:
         layout = Layout(ROOT, folder)
         settings = StackSettings(gateway_port=free_port(), mailbox_port=free_port())
         parts = {part.name: part for part in build_parts(layout, settings)}
-        pem = keep_credentials(layout, passwords=[], keys=[]).keys["signing"]
-        key = ECKey.import_key(pem)
-        signed = ECKey.import_key(pem, {"kid": key.thumbprint(), "use": "sig", "alg": ALGORITHM})
-        signer = AccessTokenSigner(signed, settings.gateway_url, "colonnade", _TOKEN_SECONDS)
+        key = _signing_key()
+        pem = key.as_pem(private=True).decode()
+        auth = parts[_ISSUER]
+        parts[_ISSUER] = replace(auth, environment={**auth.environment, "AUTH_SIGNING_KEY": pem})
+        signer = AccessTokenSigner(lambda _: key, settings.gateway_url, "colonnade", _TOKEN_SECONDS)
         contenders: dict[str, Process] = {}
-        stage = Stage(folder, cores, parts, contenders, signer)
+        stage = Stage(folder, cores, parts, contenders, key, signer)
         for name in _PARTS:
             pid = await _start(stage, parts[name], stack)
             if name == _MEASURED:
@@ -165,7 +167,7 @@ async def _start_reference(stage: Stage, name: str, app: str, stack: AsyncExitSt
     environment = stage.parts[_MEASURED].environment
     known = {
         "BENCH_DATABASE_URL": environment["POSTS_DATABASE_URL"],
-        "BENCH_PUBLIC_KEY": stage.signer.key.as_pem(private=False).decode(),
+        "BENCH_PUBLIC_KEY": stage.key.as_pem(private=False).decode(),
     }
     pid = stack.enter_context(_running(name, command, {**environment, **known}, stage))
     await _until_ready(_refuses_strangers(port), stage.folder / f"{name}.log", name)
@@ -213,6 +215,13 @@ def _refuses_strangers(port: int) -> Any:
         return b" 401 " in answer.partition(b"\r\n")[0]
 
     return probe
+
+
+def _signing_key() -> ECKey:
+    """Make the key that auth finds in its settings and makes its first one, under the same id."""
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"})
+    key.ensure_kid()
+    return key
 
 
 def _environment(part: Part) -> dict[str, str]:

@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 import common
 from common.cli.main import parser
 from common.ids import new_id
+from devstack.catalog import load_catalog
 
 ROOT = Path(__file__).parents[3]
 RUNBOOKS = sorted((ROOT / "docs/runbooks").glob("*.md"))
@@ -30,6 +31,8 @@ def exported() -> set[str]:
     for module in pkgutil.walk_packages(common.__path__, "common."):
         if ".testing" not in module.name:
             importlib.import_module(module.name)
+    for service in load_catalog():
+        importlib.import_module(f"{service.name}_service.resources")
     return {
         family.name + suffix
         for family in REGISTRY.collect()
@@ -59,6 +62,7 @@ def test_every_alert_leads_to_a_runbook_that_names_it(alert: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda path: str(path.stem))
 def test_the_commands_of_runbooks_parse(runbook: Path) -> None:
-    for arguments in re.findall(r'make events ARGS="(.*?)"', runbook.read_text(encoding="utf-8")):
+    text = runbook.read_text(encoding="utf-8")
+    for group, arguments in re.findall(r'make (events|auth) ARGS="(.*?)"', text):
         words = [str(new_id()) if word == "EVENT" else word for word in shlex.split(arguments)]
-        parser().parse_args(["events", *words])
+        parser().parse_args([group, *words])

@@ -26,8 +26,15 @@ def layout(tmp_path: Path) -> Layout:
 
 def environments(layout: Layout, settings: StackSettings) -> Environments:
     names = ["postgres", "valkey", SMTP_PORT, *(f"{name}-app" for name in NAMES)]
-    passwords = ["postgres", "broker", "links", *NAMES, *(f"{name}_owner" for name in NAMES)]
-    credentials = keep_credentials(layout, passwords=passwords, keys=[*NAMES, "signing"])
+    passwords = [
+        "postgres",
+        "broker",
+        "links",
+        "encryption",
+        *NAMES,
+        *(f"{name}_owner" for name in NAMES),
+    ]
+    credentials = keep_credentials(layout, passwords=passwords, keys=NAMES)
     return Environments(settings, SERVICES, keep_ports(layout, names), credentials)
 
 
@@ -57,7 +64,7 @@ def test_a_process_gets_its_own_settings_alone(
     made = environments(layout, StackSettings(8080, 8025))
     auth, notifier = (made.process(service, "app") for service in SERVICES)
     assert auth["AUTH_LOG_LEVEL"] == "debug"
-    assert "AUTH_SIGNING_KEY" in auth
+    assert len(json.loads(auth["AUTH_ENCRYPTION_KEYS"])) == 1
     assert not [name for name in notifier if name.startswith("AUTH_")]
     assert "DATABASE_URL" not in auth
     assert json.loads(auth["AUTH_PEERS"]).keys() == set(NAMES)

@@ -89,12 +89,12 @@ def test_the_manifests_run_what_the_native_stack_runs(documents: list[Document])
             "posts-app runs python -m x, natively python -m posts_service.app",
         ),
         (
-            lambda services: services["auth-app"]["environment"].pop("AUTH_SIGNING_KEY"),
-            "auth-app lacks AUTH_SIGNING_KEY",
+            lambda services: services["auth-app"]["environment"].pop("AUTH_ENCRYPTION_KEYS"),
+            "auth-app lacks AUTH_ENCRYPTION_KEYS",
         ),
         (
-            lambda services: services["auth-worker"]["environment"].update(AUTH_SIGNINGKEY="x"),
-            "auth-worker is given AUTH_SIGNINGKEY",
+            lambda services: services["auth-worker"]["environment"].update(AUTH_ENCRYPTIONKEYS="x"),
+            "auth-worker is given AUTH_ENCRYPTIONKEYS",
         ),
         (
             lambda services: services["posts-app"]["environment"].update(AUTH_LINK_SECRET="x"),

@@ -15,6 +15,7 @@ def package() -> str:
 @pytest.fixture(scope="session")
 def more_settings() -> dict[str, Any]:
     return {
+        "encryption_keys": ["an encryption key of the tests only"],
         "signing_key": private_pem(SIGNING),
         "link_secret": "a secret of the tests",
         "public_url": "http://localhost:8080",

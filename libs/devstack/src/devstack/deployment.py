@@ -33,8 +33,8 @@ def fresh_credentials(services: Sequence[Service]) -> Credentials:
     with TemporaryDirectory() as folder:
         return keep_credentials(
             Layout(find_root(), Path(folder)),
-            passwords=["postgres", "link", *roles, *users],
-            keys=[*names, "signing"],
+            passwords=["postgres", "link", "encryption", *roles, *users],
+            keys=names,
         )
 
 
@@ -57,7 +57,7 @@ def secret_variables(services: Sequence[Service], credentials: Credentials) -> d
             f"{prefix}_INTERNAL_PRIVATE_KEY": credentials.keys[name],
         }
     return variables | {
-        "AUTH_SIGNING_KEY": credentials.keys["signing"],
+        "AUTH_ENCRYPTION_KEYS": json.dumps([credentials.passwords["encryption"]]),
         "AUTH_LINK_SECRET": credentials.passwords["link"],
         "NOTIFIER_BROKER_URL": _valkey_url(credentials, BROKER, 1),
     }

@@ -81,7 +81,7 @@ class Environments:
         match service:
             case "auth":
                 return {
-                    "SIGNING_KEY": self.credentials.keys["signing"],
+                    "ENCRYPTION_KEYS": json.dumps([self.credentials.passwords["encryption"]]),
                     "LINK_SECRET": self.credentials.passwords["links"],
                     "PUBLIC_URL": self.settings.gateway_url,
                     "TRUSTED_PROXIES": json.dumps([f"{LOOPBACK}/32"]),

@@ -48,11 +48,11 @@ def build_parts(layout: Layout, settings: StackSettings) -> list[Part]:
         keep_credentials(
             layout,
             passwords=[
-                *("postgres", valkey.ADMIN, valkey.BROKER, "links"),
+                *("postgres", valkey.ADMIN, valkey.BROKER, "links", "encryption"),
                 *names,
                 *(f"{name}_owner" for name in names),
             ],
-            keys=[*names, "signing"],
+            keys=names,
         ),
     )
     return list(_Builder(layout, environments).parts())

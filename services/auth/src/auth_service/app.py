@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from auth_service.api import routers
-from auth_service.resources import open_resources
+from auth_service.resources import open_resources, watch_signing_keys
 from auth_service.settings import Settings
 from common.http.app import build_app, serve
 
@@ -11,7 +11,11 @@ from common.http.app import build_app, serve
 def create_app(settings: Settings) -> FastAPI:
     """Return the app; it opens its resources when it starts."""
     return build_app(
-        service="auth", settings=settings, open_resources=open_resources, routers=routers
+        service="auth",
+        settings=settings,
+        open_resources=open_resources,
+        routers=routers,
+        background=[watch_signing_keys],
     )
 
 

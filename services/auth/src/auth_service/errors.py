@@ -4,12 +4,21 @@ AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected
-├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound
+├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound
 ├── Conflict         EmailTaken, UsernameTaken, OwnAccount
-└── RateLimited      PasswordsBusy
+├── RateLimited      PasswordsBusy
+└── Unavailable      SigningKeysUnknown
 """
 
-from common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated
+from common.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 class PasswordTooShort(Invalid):
@@ -85,6 +94,11 @@ class AccountNotFound(NotFound):
     message = "There is no such account."
 
 
+class SigningKeyNotFound(NotFound):
+    code = "auth.signing_key_not_found"
+    message = "There is no signing key {kid}."
+
+
 class OwnAccount(Conflict):
     code = "auth.own_account"
     message = "Nobody does this to their own account."
@@ -106,3 +120,10 @@ class PasswordsBusy(RateLimited):
     code = "auth.passwords_busy"
     message = "Too many passwords are being checked at the moment; try again soon."
     retry_after_seconds = 2
+
+
+class SigningKeysUnknown(Unavailable):
+    """Nothing is signed with a key that others may have forgotten, or do not know yet."""
+
+    code = "auth.signing_keys_unknown"
+    message = "The keys that sign access tokens are not known at the moment."

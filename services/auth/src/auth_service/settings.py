@@ -1,15 +1,35 @@
 """Settings of auth. Built in the process modules and passed down."""
 
+from typing import Annotated, Literal
+
 from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings
 
+type SigningAlgorithm = Literal["ES256", "Ed25519"]
+
 
 class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="AUTH_", frozen=True, extra="ignore")
 
-    signing_key: SecretStr = Field(description="PEM (EC P-256) that signs access tokens.")
+    encryption_keys: list[Annotated[SecretStr, Field(min_length=32)]] = Field(
+        min_length=1,
+        description="Random texts of 32 characters or more: the first encrypts private keys that"
+        " are kept, each decrypts them.",
+    )
+    signing_algorithm: SigningAlgorithm = Field(
+        "ES256", description="What new keys sign access tokens with."
+    )
+    signing_key_seconds: int = Field(
+        2_592_000, ge=1, description="How long a key signs before the next one does."
+    )
+    signing_key_publish_seconds: int = Field(
+        300, ge=2, description="How long at least a key is published before it signs."
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="PEM (EC P-256) that becomes the first signing key where there is none."
+    )
     link_secret: SecretStr = Field(description="HMAC key of mailed links and refresh tokens.")
     public_url: str = Field(description="Base URL of the links in mails: the gateway's.")
     access_token_seconds: int = Field(600, description="Life of an access token.")

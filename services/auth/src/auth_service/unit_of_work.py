@@ -9,6 +9,7 @@ from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.links import Links
 from auth_service.repositories.mail_requests import MailRequests
 from auth_service.repositories.sessions import SessionReads, Sessions
+from auth_service.repositories.signing_keys import SigningKeyReads, SigningKeys
 from common.outbox import Outbox
 
 
@@ -20,6 +21,7 @@ class Tx:
     links: Links
     mail_requests: MailRequests
     sessions: Sessions
+    signing_keys: SigningKeys
 
     @classmethod
     def of(cls, session: AsyncSession) -> Self:
@@ -31,6 +33,7 @@ class Tx:
             Links(session),
             MailRequests(session),
             Sessions(session),
+            SigningKeys(session),
         )
 
 
@@ -40,8 +43,9 @@ class Reads:
 
     accounts: AccountReads
     sessions: SessionReads
+    signing_keys: SigningKeyReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
         """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
-        return cls(AccountReads(connection), SessionReads(connection))
+        return cls(AccountReads(connection), SessionReads(connection), SigningKeyReads(connection))

@@ -1,17 +1,23 @@
-"""Process: auth's relay, and who answers requests for mail. It consumes no events."""
+"""Process: auth's relay, answers to requests for mail, its signing keys. It consumes no events."""
 
 from functools import partial
+from typing import Final
 
+import structlog
 import uvloop
 
 from auth_service.resources import Resources, open_resources
 from auth_service.settings import Settings
-from auth_service.usecases import mail_requests
+from auth_service.usecases import mail_requests, signing_keys
 from common.clock import utc_now
 from common.outbox import relay_loops
 from common.revocations import revocation_loops
 from common.supervision import beat, every
 from common.worker import run_worker
+
+KEEP_KEYS_SECONDS: Final = 5.0
+
+log = structlog.get_logger()
 
 
 async def answer_mail_requests(resources: Resources) -> None:
@@ -23,6 +29,14 @@ async def answer_mail_requests(resources: Resources) -> None:
             more = await mail_requests.answer_request(tx, policy=resources.mail, now=utc_now())
 
 
+async def keep_signing_keys(resources: Resources) -> None:
+    """Make the keys that are missing and remove those that have done their work."""
+    async with resources.transaction() as tx:
+        changes = await signing_keys.keep_keys(tx, policy=resources.signing_keys, now=utc_now())
+    if changes.made or changes.removed:
+        log.info("signing_keys_changed", made=changes.made, removed=changes.removed)
+
+
 async def run(settings: Settings) -> None:
     """Run until told to stop."""
     async with open_resources(settings) as resources:
@@ -31,6 +45,8 @@ async def run(settings: Settings) -> None:
         loops |= revocation_loops(platform.database)
         answering = partial(answer_mail_requests, resources)
         loops["answer_mail_requests"] = partial(every, mail_requests.POLL_SECONDS, answering)
+        keeping = partial(keep_signing_keys, resources)
+        loops["keep_signing_keys"] = partial(every, KEEP_KEYS_SECONDS, keeping)
         await run_worker("auth", settings, platform, loops)
 
 

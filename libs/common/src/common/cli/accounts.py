@@ -75,7 +75,7 @@ async def _act(
     clients: Clients, arguments: argparse.Namespace, path: str, **more: str
 ) -> dict[str, Any]:
     """Do something to the one account of an address, and return it as it is then."""
-    client = _client(clients)
+    client = client_of_auth(clients)
     [account] = await _exact(clients, arguments.email)
     body = {"by": arguments.by, "reason": arguments.reason, **more}
     await client.request(
@@ -93,12 +93,15 @@ async def _exact(clients: Clients, email: str) -> list[dict[str, Any]]:
 
 
 async def _find(clients: Clients, query: str) -> list[dict[str, Any]]:
-    answer = await _client(clients).get(ACCOUNTS, params={"query": query}, timeout_seconds=SECONDS)
+    answer = await client_of_auth(clients).get(
+        ACCOUNTS, params={"query": query}, timeout_seconds=SECONDS
+    )
     items: list[dict[str, Any]] = answer["items"]
     return items
 
 
-def _client(clients: Clients) -> PeerClient:
+def client_of_auth(clients: Clients) -> PeerClient:
+    """Return the client of the service that all of these commands speak to."""
     if OWNER not in clients:
         raise UsageError(f"The environment names no service {OWNER}.")
     return clients[OWNER]

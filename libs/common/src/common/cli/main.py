@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from common.cli import accounts, events
+from common.cli import accounts, events, signing_keys
 from common.cli.identity import UsageError, read_identity
 from common.cli.lag import UNREACHABLE, show_lag
 from common.cli.output import Outcome
@@ -94,8 +94,10 @@ def parser() -> argparse.ArgumentParser:
     _add_looking(commands)
     _add_deciding(commands)
     _add_mending(commands)
-    group = groups.add_parser("auth", help="look after accounts and their roles")
-    accounts.add_commands(group.add_subparsers(required=True, metavar="COMMAND"), _add, _add_why)
+    group = groups.add_parser("auth", help="look after accounts, their roles and signing keys")
+    commands = group.add_subparsers(required=True, metavar="COMMAND")
+    for module in (accounts, signing_keys):
+        module.add_commands(commands, _add, _add_why)
     return top
 
 

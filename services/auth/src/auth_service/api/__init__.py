@@ -7,6 +7,7 @@ from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
 from auth_service.api.operators import router as operators
 from auth_service.api.sessions import router as sessions
+from auth_service.api.signing_keys import router as signing_keys
 from auth_service.api.snapshots import router as snapshots
 from common.http.events import router as events
 from common.http.stream import router as stream
@@ -19,6 +20,7 @@ routers = (
     keys,
     links,
     operators,
+    signing_keys,
     events,
     snapshots,
     stream,

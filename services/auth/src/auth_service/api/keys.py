@@ -12,5 +12,6 @@ router = APIRouter(tags=["keys"])
 @router.get("/.well-known/jwks.json")
 async def read_jwks(resources: WithResources, response: Response) -> dict[str, Any]:
     """Return the JWK set that verifies access tokens (RFC 7517)."""
-    response.headers["Cache-Control"] = "public, max-age=60"
-    return resources.sessions.signer.public_keys()
+    seconds = resources.signing_keys.cache_seconds
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    return resources.ring.public_keys()

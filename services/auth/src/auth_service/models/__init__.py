@@ -1,10 +1,11 @@
-"""What auth keeps: accounts, sessions with their refresh tokens, mailed links, and its events."""
+"""What auth keeps: accounts, sessions with their refresh tokens, mailed links, keys, its events."""
 
 from auth_service.models.accounts import Account, Role
 from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.mail_requests import MailRequest
 from auth_service.models.sessions import RefreshToken, Session
+from auth_service.models.signing_keys import SigningKey
 from common.db.revocations import RevokedSession
 from common.outbox import tables as outbox_tables
 
@@ -18,5 +19,6 @@ __all__ = [
     "RevokedSession",
     "Role",
     "Session",
+    "SigningKey",
     "outbox_tables",
 ]

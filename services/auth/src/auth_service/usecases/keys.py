@@ -1,44 +1,35 @@
-"""The keys that access tokens are signed with, and the tokens themselves (RFC 9068)."""
+"""Access tokens (RFC 9068), signed with the key whose time it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
 from uuid import UUID
 
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import Key
 
 from auth_service.models import Account
-from auth_service.settings import Settings
 from auth_service.usecases.roles import scopes_of
 from common.ids import new_id
-
-ALGORITHM: Final = "ES256"
 
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenSigner:
-    """Signs access tokens; `public_keys` is what everyone else verifies them with."""
+    """Signs access tokens; `key_at` tells with which key at a time."""
 
-    key: ECKey
+    key_at: Callable[[datetime], Key]
     issuer: str
     audience: str
     life_seconds: int
 
-    @classmethod
-    def of(cls, settings: Settings) -> "AccessTokenSigner":
-        """Make a signer of the configured key, identified by its thumbprint (RFC 7638)."""
-        pem = settings.signing_key.get_secret_value()
-        bare = ECKey.import_key(pem)
-        key = ECKey.import_key(pem, {"kid": bare.thumbprint(), "use": "sig", "alg": ALGORITHM})
-        return cls(
-            key, settings.token_issuer, settings.token_audience, settings.access_token_seconds
-        )
-
     def sign(
         self, account: Account, *, session_id: UUID, auth_time: datetime, now: datetime
     ) -> str:
-        """Return an access token for an account's session."""
+        """Return an access token for an account's session.
+
+        Raises:
+            SigningKeysUnknown: This process does not know the key that signs now.
+        """
         issued_at = int(now.timestamp())
         claims = {
             "iss": self.issuer,
@@ -54,9 +45,7 @@ class AccessTokenSigner:
             "iat": issued_at,
             "exp": issued_at + self.life_seconds,
         }
-        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": self.key.kid}
-        return jwt.encode(header, claims, self.key, algorithms=[ALGORITHM])
-
-    def public_keys(self) -> dict[str, Any]:
-        """Return the JWK set (RFC 7517) without any private part."""
-        return {"keys": [self.key.as_dict(private=False)]}
+        key = self.key_at(now)
+        algorithm = str(key.alg)
+        header = {"alg": algorithm, "typ": "at+jwt", "kid": key.kid}
+        return jwt.encode(header, claims, key, algorithms=[algorithm])
