@@ -35,7 +35,10 @@ def spans() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Iterator[Platform]:
-    """The running platform; stopped at the end, with nothing left behind."""
+    """The running platform; stopped at the end, with nothing left behind.
+
+    Its next signing key may sign soon: tests do not wait for five minutes.
+    """
     layout = Layout(find_root(), tmp_path_factory.mktemp("stack"))
     settings = StackSettings(
         gateway_port=free_port(),
@@ -44,6 +47,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Itera
         redis_url=os.environ.get("REDIS_URL"),
         otlp_endpoint=spans.url,
     )
-    with running_stack(layout, settings) as stack:
-        yield Platform(stack, settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTH_SIGNING_KEY_PUBLISH_SECONDS", "6")
+        with running_stack(layout, settings) as stack:
+            yield Platform(stack, settings)
     assert marked(layout.marker) == []
