@@ -15,7 +15,7 @@ import respx
 
 from common.db import Base, open_database
 from common.db.jwks_copy import JwksCopy, load_jwks
-from common.jwks import refresh_keys
+from common.jwks import PATH, refresh_keys
 from common.platform import Platform, open_platform
 from common.settings import DatabaseSettings, ServiceSettings
 from common.supervision import supervised
@@ -86,7 +86,7 @@ def accepts(platform: Platform, signer: str) -> Callable[[], Awaitable[bool]]:
 
 @pytest.fixture
 def keys_route(respx_mock: respx.MockRouter) -> respx.Route:
-    route: respx.Route = respx_mock.get(path="/.well-known/jwks.json")
+    route: respx.Route = respx_mock.get(path=PATH)
     return route.respond(json=jwks())
 
 

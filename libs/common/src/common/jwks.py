@@ -18,7 +18,8 @@ from common.http.client import PeerRefused
 from common.platform import Platform
 from common.supervision import beat
 
-PATH = "/.well-known/jwks.json"
+# Not where everybody reads them: the calls of services go on while others are refused.
+PATH: Final = "/internal/jwks"
 _FIRST_SECONDS: Final = 1.0
 # However many tokens of unknown keys come in: anybody can make them.
 _LEAST_SECONDS: Final = 1.0

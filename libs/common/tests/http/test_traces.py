@@ -64,7 +64,7 @@ async def test_a_server_that_fails_is_to_blame_and_a_caller_is_not(
     assert (status, found.failure, found.exceptions) == told
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/.well-known/jwks.json"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/internal/jwks"])
 async def test_probes_and_scrapes_are_no_spans(
     traced: httpx.AsyncClient, receiver: Receiver, path: str
 ) -> None:

@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 from auth_service.resources import Resources, read_signing_keys
 from auth_service.worker import keep_signing_keys
+from common.http.client import PeerClient
+from common.jwks import PATH
+from common.testing.apps import client_of
 from common.testing.conformance import assert_problem
-from common.tokens import InvalidToken, UserTokens
+from common.testing.keys import private_pem, public_pem
+from common.tokens import InternalTokens, InvalidToken, UserTokens
 from services.auth.tests.api.test_operators import Colonnade, colonnade
 from services.auth.tests.factories import headers_of, logged_in, refresh
 from services.auth.tests.usecases.test_signing_keys import forget_all
@@ -45,6 +50,15 @@ async def test_the_published_keys_are_public_and_cached_shorter_than_they_wait(
     for key in keys:
         assert key.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
         assert (key["use"], key["alg"]) == ("sig", "ES256")
+
+
+async def test_services_read_the_same_keys_where_they_are_never_held_up(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    tokens = InternalTokens("notifier", private_pem("notifier"), {"auth": public_pem("auth")})
+    async with client_of(app) as other:
+        told = await PeerClient("auth", other, tokens).get(PATH)
+    assert told == (await client.get(JWKS)).json()
 
 
 async def test_an_operator_rotates_the_keys(

@@ -32,7 +32,7 @@ from common.trace import (
 log = structlog.get_logger()
 
 # Probes, scrapes and readers of keys come every few seconds; their lines would bury the others.
-_UNLOGGED = ("/healthz", "/readyz", "/metrics", "/.well-known/jwks.json")
+_UNLOGGED = ("/healthz", "/readyz", "/metrics", "/internal/jwks")
 _CONTEXT = tuple((name, name.lower().encode()) for name in (REQUEST_ID, TRACEPARENT))
 _DEADLINE_HEADER = DEADLINE.lower().encode()
 _REQUEST_ID_HEADER = REQUEST_ID.lower().encode()
