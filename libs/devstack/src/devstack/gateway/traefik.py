@@ -10,6 +10,9 @@ from devstack.catalog import Service
 from devstack.gateway.table import ANY_APP, TRANSPORTS, Config, middlewares, routes
 
 READ_TIMEOUT = "20s"
+# Its heap is small, so that by default it collects garbage some ten times a second under load: a
+# tenth of its work, for some 50 MiB.
+TRAEFIK_ENVIRONMENT = {"GOGC": "400"}
 ENCODED_CHARACTERS = (
     "BackSlash",
     "Hash",
