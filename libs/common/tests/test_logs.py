@@ -2,11 +2,13 @@
 
 import json
 import logging
+from typing import Literal
 
 import pytest
 import structlog
 
 from common import logs
+from common.personal_keys.format import new_key
 from common.settings import LogSettings
 from common.trace import bind
 
@@ -52,3 +54,19 @@ def test_records_of_libraries_take_the_same_way(capsys: pytest.CaptureFixture[st
     assert (line["logger"], line["service"]) == ("uvicorn.error", "echo")
     assert "RuntimeError: no" in line["exception"]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_personal_key_shows_nowhere(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["json", "console"]
+) -> None:
+    logs.configure(LogSettings(log_format=log_format), "echo")
+    key = new_key()
+    try:
+        raise RuntimeError(f"no {key}")  # noqa: TRY301 — only to have a traceback.
+    except RuntimeError:
+        structlog.get_logger().exception("key_seen", path=f"/x?key={key}", nested=[{"a": key}])
+    logging.getLogger("uvicorn.error").error("It was %s.", key)
+    written = capsys.readouterr().out
+    assert key not in written
+    assert written.count(logs.REDACTED) == 4

@@ -15,6 +15,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from common.personal_keys.format import PATTERN, PREFIX
 from common.settings import LogSettings
 from common.trace import request_id, trace_id
 
@@ -24,6 +25,8 @@ _SECRET_KEY = re.compile(
     r"|encryption_keys)$",
     re.IGNORECASE,
 )
+# A token may stand anywhere: in the path that somebody asked for, in an exception's message.
+_PERSONAL_KEY = re.compile(PATTERN)
 # These log every request or statement at the level `info`; ours are enough.
 _NOISY = ("httpx", "httpcore", "asyncio", "sqlalchemy.engine")
 
@@ -59,6 +62,10 @@ def _redacted_value(key: object, value: Any) -> Any:
     if isinstance(key, str) and _names_secret(key):
         return REDACTED
     return _redacted(value) if isinstance(value, dict) else value
+
+
+def _without_keys(line: str) -> str:
+    return _PERSONAL_KEY.sub(REDACTED, line) if PREFIX in line else line
 
 
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -99,15 +106,16 @@ def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _renderer(settings: LogSettings) -> Processor:
     if settings.log_format == "console":
-        return structlog.dev.ConsoleRenderer(
+        console = structlog.dev.ConsoleRenderer(
             colors=sys.stdout.isatty(),
             # The default shows local variables, which may be secrets.
             exception_formatter=structlog.dev.plain_traceback,
         )
+        return lambda logger, method, event: _without_keys(console(logger, method, event))
 
     def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
         with_traceback = structlog.processors.format_exc_info(logger, method, event)
-        return _render_json(logger, method, with_traceback)
+        return _without_keys(_render_json(logger, method, with_traceback))
 
     return render
 

@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, Key, KeySet
 from joserfc.util import urlsafe_b64decode
 
 from common.errors import Unauthenticated, Unavailable
+from common.memory import Memory
 
 USER_TOKEN_TYPE = "at+jwt"  # noqa: S105 — a media type (RFC 9068), not a secret.
 INTERNAL_TOKEN_TYPE = "internal+jwt"  # noqa: S105 — as above.
@@ -45,7 +46,10 @@ class KeysUnknown(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who an access token speaks for, as its issuer knew them when it was signed."""
+    """Who an access token speaks for, as its issuer knew them when it was signed.
+
+    `by_key`: it is a personal access token, whose id is `sid`; no session is behind it.
+    """
 
     id: UUID
     username: str
@@ -53,22 +57,7 @@ class User:
     roles: frozenset[str]
     scope: frozenset[str]
     expires_at: datetime
-
-
-class _Memory[T]:
-    """What verified tokens said, by their hash, until they expire; bounded, oldest out first."""
-
-    def __init__(self) -> None:
-        self._entries: dict[bytes, tuple[float, T]] = {}
-
-    def get(self, token: str) -> T | None:
-        entry = self._entries.get(_digest(token))
-        return entry[1] if entry and entry[0] > time.time() else None
-
-    def put(self, token: str, expires_at: float, value: T) -> None:
-        while len(self._entries) >= _REMEMBERED_TOKENS:
-            del self._entries[next(iter(self._entries))]
-        self._entries[_digest(token)] = (expires_at, value)
+    by_key: bool = False
 
 
 def _digest(token: str) -> bytes:
@@ -99,7 +88,7 @@ class UserTokens:
         )
         self._keys: Mapping[str, Key] = {}
         self.unknown_key_seen = asyncio.Event()
-        self._memory: _Memory[User] = _Memory()
+        self._memory: Memory[User] = Memory(_REMEMBERED_TOKENS)
         self._revoked: Mapping[UUID, float] = {}
 
     def revoke(self, sessions: Mapping[UUID, float]) -> None:
@@ -126,7 +115,7 @@ class UserTokens:
         except (JoseError, KeyError, TypeError) as error:
             raise ValueError("The key set is malformed.") from error
         self._keys = {str(key.kid): key for key in keys}
-        self._memory = _Memory()
+        self._memory = Memory(_REMEMBERED_TOKENS)
 
     def verify(self, token: str) -> User:
         """Return whom the token speaks for.
@@ -136,10 +125,14 @@ class UserTokens:
                 session is revoked.
             KeysUnknown: No key was ever learned, so that nothing can be said about it.
         """
-        user = self._memory.get(token) or self._verify(token)
-        if user.sid in self._revoked:
+        user = self._memory.get(_digest(token)) or self._verify(token)
+        if self.is_revoked(user.sid):
             raise InvalidToken
         return user
+
+    def is_revoked(self, sid: UUID) -> bool:
+        """Tell whether a session, or a personal access token, counts no longer."""
+        return sid in self._revoked
 
     def _verify(self, token: str) -> User:
         header = _header(token, USER_TOKEN_TYPE)
@@ -150,7 +143,7 @@ class UserTokens:
             self.unknown_key_seen.set()
         claims = _verified_claims(token, key, USER_ALGORITHMS)
         user = _user(_checked(claims, self._claims))
-        self._memory.put(token, user.expires_at.timestamp() + LEEWAY_SECONDS, user)
+        self._memory.put(_digest(token), user.expires_at.timestamp() + LEEWAY_SECONDS, user)
         return user
 
 
@@ -168,7 +161,7 @@ class InternalTokens:
         self._private_key = ECKey.import_key(private_key)
         self._peers = {name: ECKey.import_key(pem) for name, pem in peers.items()}
         self._issued: dict[str, tuple[float, str]] = {}
-        self._memory: _Memory[str] = _Memory()
+        self._memory: Memory[str] = Memory(_REMEMBERED_TOKENS)
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
             iss={"essential": True},
@@ -196,7 +189,7 @@ class InternalTokens:
         Raises:
             InvalidToken: As for users; also when it lives longer than internal tokens may.
         """
-        remembered = self._memory.get(token)
+        remembered = self._memory.get(_digest(token))
         if remembered is not None:
             return remembered
         caller: str = _header(token, INTERNAL_TOKEN_TYPE)["kid"]
@@ -204,7 +197,7 @@ class InternalTokens:
         longest = time.time() + INTERNAL_LIFE_SECONDS + LEEWAY_SECONDS
         if claims["iss"] != caller or claims["exp"] > longest:
             raise InvalidToken
-        self._memory.put(token, claims["exp"] + LEEWAY_SECONDS, caller)
+        self._memory.put(_digest(token), claims["exp"] + LEEWAY_SECONDS, caller)
         return caller
 
 
