@@ -80,6 +80,28 @@ def headers_of(tokens: dict[str, Any]) -> dict[str, str]:
     return bearer(tokens["access_token"])
 
 
+def key_body(**changes: Any) -> dict[str, Any]:
+    return {"name": "Nightly build", "scopes": ["posts:read", "posts:write"], **changes}
+
+
+async def issue_key(
+    client: httpx.AsyncClient, tokens: dict[str, Any], **changes: Any
+) -> httpx.Response:
+    """Ask for a personal access token with a session."""
+    body = key_body(**changes)
+    return await client.post("/api/v1/auth/keys", json=body, headers=headers_of(tokens))
+
+
+async def issued_key(
+    client: httpx.AsyncClient, tokens: dict[str, Any], **changes: Any
+) -> dict[str, Any]:
+    """A personal access token that must be issued, as the answer tells it."""
+    answer = await issue_key(client, tokens, **changes)
+    assert answer.status_code == 201, answer.text
+    issued: dict[str, Any] = answer.json()
+    return issued
+
+
 async def account(resources: Resources, name: str = "ada") -> Account | None:
     async with resources.transaction() as tx:
         return await tx.accounts.find_by_email(f"{name}@example.com")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -10,7 +11,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from common.db import Database, open_database
+from common.db.key_copies import find_key
 from common.http.client import PeerClient, open_client
+from common.personal_keys.verifier import PersonalKeys, ask_issuer
 from common.settings import ServiceSettings, StreamSettings
 from common.tokens import InternalTokens, UserTokens
 
@@ -28,6 +31,7 @@ class Platform:
     database: Database
     streams: Redis
     user_tokens: UserTokens
+    personal_keys: PersonalKeys
     internal_tokens: InternalTokens
     peers: Mapping[str, PeerClient]
 
@@ -52,15 +56,34 @@ async def open_platform(service: str, settings: ServiceSettings) -> AsyncIterato
         for name, peer in settings.peers.items():
             client = await stack.enter_async_context(open_client(peer.url))
             peers[name] = PeerClient(name, client, internal_tokens)
+        database = await stack.enter_async_context(open_database(settings))
+        user_tokens = UserTokens(settings.token_issuer, settings.token_audience)
         yield Platform(
             service=service,
             settings=settings,
-            database=await stack.enter_async_context(open_database(settings)),
+            database=database,
             streams=await stack.enter_async_context(open_streams(settings)),
-            user_tokens=UserTokens(settings.token_issuer, settings.token_audience),
+            user_tokens=user_tokens,
+            personal_keys=_personal_keys(service, settings, database, user_tokens, peers),
             internal_tokens=internal_tokens,
             peers=peers,
         )
+
+
+def _personal_keys(
+    service: str,
+    settings: ServiceSettings,
+    database: Database,
+    user_tokens: UserTokens,
+    peers: Mapping[str, PeerClient],
+) -> PersonalKeys:
+    """Return what verifies personal access tokens; who issues them has nobody to ask."""
+    issuer = settings.token_keys_peer
+    return PersonalKeys(
+        read=partial(find_key, database.direct),
+        ask=None if service == issuer else partial(ask_issuer, peers[issuer]),
+        is_revoked=user_tokens.is_revoked,
+    )
 
 
 @asynccontextmanager

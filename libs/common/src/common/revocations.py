@@ -13,6 +13,7 @@ from typing import Final
 from prometheus_client import Gauge
 
 from common.db import Database
+from common.db.key_copies import forget_expired_keys
 from common.db.revocations import forget_revocations, read_revocations
 from common.platform import Platform
 from common.supervision import every
@@ -31,9 +32,12 @@ async def watch_revocations(platform: Platform) -> None:
 
 
 def revocation_loops(database: Database) -> dict[str, Callable[[], Awaitable[None]]]:
-    """Return the loop of a worker that forgets revocations whose time is over, by name."""
-    forget = partial(forget_revocations, database)
-    return {"forget_revocations": partial(every, FORGETTING_SECONDS, forget)}
+    """Return the loops of a worker that forget revocations and tokens whose time is over."""
+    loops = {
+        "forget_revocations": partial(forget_revocations, database),
+        "forget_expired_keys": partial(forget_expired_keys, database),
+    }
+    return {name: partial(every, FORGETTING_SECONDS, forget) for name, forget in loops.items()}
 
 
 class Watch:

@@ -1,11 +1,12 @@
 """The errors of auth.
 
 AppError
-├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid
+├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid,
+│                    KeyExpiryTooFar, KeyScopeRefused
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected
-├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound
-├── Conflict         EmailTaken, UsernameTaken, OwnAccount
+├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound, KeyNotFound
+├── Conflict         EmailTaken, UsernameTaken, OwnAccount, TooManyKeys
 ├── RateLimited      PasswordsBusy
 └── Unavailable      SigningKeysUnknown
 """
@@ -39,6 +40,16 @@ class PasswordTooCommon(Invalid):
 class LinkInvalid(Invalid):
     code = "auth.link_invalid"
     message = "The link is not valid: it was used, has expired, or was replaced by a newer one."
+
+
+class KeyExpiryTooFar(Invalid):
+    code = "auth.key_expiry_too_far"
+    message = "A personal access token counts for at most {most} days."
+
+
+class KeyScopeRefused(Invalid):
+    code = "auth.key_scope_refused"
+    message = "A personal access token may do no more than its owner."
 
 
 class CredentialsInvalid(Unauthenticated):
@@ -99,6 +110,13 @@ class SigningKeyNotFound(NotFound):
     message = "There is no signing key {kid}."
 
 
+class KeyNotFound(NotFound):
+    """It is another's, counts no longer, or never was: which of them is not said."""
+
+    code = "auth.key_not_found"
+    message = "There is no such personal access token."
+
+
 class OwnAccount(Conflict):
     code = "auth.own_account"
     message = "Nobody does this to their own account."
@@ -112,6 +130,13 @@ class EmailTaken(Conflict):
 class UsernameTaken(Conflict):
     code = "auth.username_taken"
     message = "The username {username} is taken."
+
+
+class TooManyKeys(Conflict):
+    """Those of the last day count even if revoked: each one is told to everybody and mailed."""
+
+    code = "auth.too_many_keys"
+    message = "An account has at most {most} personal access tokens, with those of the last day."
 
 
 class PasswordsBusy(RateLimited):

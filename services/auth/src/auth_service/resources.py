@@ -17,6 +17,7 @@ from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.links import LinkSigner
 from auth_service.usecases.mail_requests import MailPolicy
 from auth_service.usecases.passwords import Passwords, open_passwords
+from auth_service.usecases.personal_keys import PersonalKeyPolicy
 from auth_service.usecases.sessions import SessionPolicy
 from auth_service.usecases.signing_keys import KeyPolicy, keep_keys
 from common.clock import utc_now
@@ -40,6 +41,7 @@ class Resources:
     passwords: Passwords
     links: LinkSigner
     sessions: SessionPolicy
+    personal_keys: PersonalKeyPolicy
     mail: MailPolicy
     signing_keys: KeyPolicy
     ring: KeyRing
@@ -75,6 +77,11 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
         session_life=timedelta(seconds=settings.session_seconds),
     )
+    personal_keys = PersonalKeyPolicy(
+        most=settings.personal_keys_per_account,
+        longest=timedelta(days=settings.personal_key_days),
+        services=sorted(settings.peers),
+    )
     mail = MailPolicy(
         verification_life=timedelta(seconds=settings.verification_link_seconds),
         link_life=timedelta(seconds=settings.mail_link_seconds),
@@ -82,7 +89,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     )
     async with open_platform("auth", settings) as platform, open_passwords(settings) as passwords:
         links = LinkSigner(secret, settings.public_url)
-        resources = Resources(settings, platform, passwords, links, policy, mail, keys, ring)
+        resources = Resources(
+            settings, platform, passwords, links, policy, personal_keys, mail, keys, ring
+        )
         try:
             await read_signing_keys(resources)
         except Unavailable as error:

@@ -40,6 +40,12 @@ class Settings(ServiceSettings):
     session_seconds: int = Field(
         7_776_000, description="Life of a session, however often it is refreshed."
     )
+    personal_keys_per_account: int = Field(
+        50, ge=1, description="Personal access tokens of an account, with those of the last day."
+    )
+    personal_key_days: int = Field(
+        365, ge=1, description="Longest life of a personal access token, in days."
+    )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         [], description="Networks of the proxies whose X-Forwarded-For names the client."
     )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.links import Links
 from auth_service.repositories.mail_requests import MailRequests
+from auth_service.repositories.personal_keys import PersonalKeyReads, PersonalKeys
 from auth_service.repositories.sessions import SessionReads, Sessions
 from auth_service.repositories.signing_keys import SigningKeyReads, SigningKeys
 from common.outbox import Outbox
@@ -20,6 +21,7 @@ class Tx:
     accounts: Accounts
     links: Links
     mail_requests: MailRequests
+    personal_keys: PersonalKeys
     sessions: Sessions
     signing_keys: SigningKeys
 
@@ -32,6 +34,7 @@ class Tx:
             Accounts(session),
             Links(session),
             MailRequests(session),
+            PersonalKeys(session),
             Sessions(session),
             SigningKeys(session),
         )
@@ -42,10 +45,16 @@ class Reads:
     """What one-statement reads need: no transaction, no entities."""
 
     accounts: AccountReads
+    personal_keys: PersonalKeyReads
     sessions: SessionReads
     signing_keys: SigningKeyReads
 
     @classmethod
     def of(cls, connection: AsyncConnection) -> Self:
         """Bind the repositories to an AUTOCOMMIT connection that somebody else closes."""
-        return cls(AccountReads(connection), SessionReads(connection), SigningKeyReads(connection))
+        return cls(
+            AccountReads(connection),
+            PersonalKeyReads(connection),
+            SessionReads(connection),
+            SigningKeyReads(connection),
+        )

@@ -8,7 +8,7 @@ import uvloop
 
 from auth_service.resources import Resources, open_resources
 from auth_service.settings import Settings
-from auth_service.usecases import mail_requests, signing_keys
+from auth_service.usecases import mail_requests, personal_keys, signing_keys
 from common.clock import utc_now
 from common.outbox import relay_loops
 from common.revocations import revocation_loops
@@ -37,6 +37,12 @@ async def keep_signing_keys(resources: Resources) -> None:
         log.info("signing_keys_changed", made=changes.made, removed=changes.removed)
 
 
+async def forget_keys(resources: Resources) -> None:
+    """Delete personal access tokens that ended long ago."""
+    async with resources.transaction() as tx:
+        await personal_keys.forget_keys(tx, now=utc_now())
+
+
 async def run(settings: Settings) -> None:
     """Run until told to stop."""
     async with open_resources(settings) as resources:
@@ -47,6 +53,8 @@ async def run(settings: Settings) -> None:
         loops["answer_mail_requests"] = partial(every, mail_requests.POLL_SECONDS, answering)
         keeping = partial(keep_signing_keys, resources)
         loops["keep_signing_keys"] = partial(every, KEEP_KEYS_SECONDS, keeping)
+        forgetting = partial(forget_keys, resources)
+        loops["forget_keys"] = partial(every, personal_keys.FORGETTING_SECONDS, forgetting)
         await run_worker("auth", settings, platform, loops)
 
 

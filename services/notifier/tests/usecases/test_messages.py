@@ -26,6 +26,10 @@ MAILS = {
         "You were logged out for your safety",
         ["on 1 March 2026, 09:30 UTC", "last used by: Firefox on Linux"],
     ),
+    "auth.key_issued.v1": (
+        "A personal access token was issued",
+        ["Nightly build", "on 1 March 2026, 09:30 UTC", "until 30 May 2026, 09:30 UTC"],
+    ),
     "auth.email_changed.v1": (
         "Your e-mail address was changed",
         ["on 1 March 2026, 09:30 UTC", "no longer used"],

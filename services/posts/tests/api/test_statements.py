@@ -10,8 +10,11 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from common.http.routes import HotRoute
+from common.testing.key_conformance import known_key
+from common.testing.keys import bearer
 from common.testing.operations import public_operations
 from common.testing.producers import Producer
+from common.testing.statements import remembered
 from posts_service.resources import Resources
 from services.posts.tests.factories import (
     COMMENTS,
@@ -26,7 +29,6 @@ from services.posts.tests.factories import (
     published,
     write,
 )
-from services.posts.tests.repositories.plans import remembered
 
 ADA = Person("ada")
 READER = Person("reader")
@@ -137,3 +139,15 @@ async def test_a_route_takes_as_many_statements_as_it_did(
             assert response.is_success or response.status_code == 304, (name, response.text)
             texts = [text for text, _ in statements]
             assert len(texts) == expected, (name, texts)
+
+
+async def test_a_personal_key_costs_a_statement_a_minute(
+    world: World, resources: Resources
+) -> None:
+    token, _ = await known_key(resources, ["posts:read"])
+    path = f"{POSTS}/{world.post['slug']}"
+    for expected in (2, 1, 1):
+        async with remembered(resources.platform.database.engine) as statements:
+            response = await world.client.get(path, headers=bearer(token))
+        assert response.status_code == 200
+        assert len(statements) == expected, statements

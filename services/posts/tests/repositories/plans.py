@@ -1,22 +1,14 @@
 """Plans of PostgreSQL, and what in them would grow with a table."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import pytest
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from common.db import Direct, Statement
 
 type Node = dict[str, Any]
 
 WRITTEN = {"posts", "post_tags", "comments"}
-_own: ContextVar[bool] = ContextVar("own", default=False)
 LARGE = WRITTEN | {"authors", "follows", "mutes", "blocks"}
 
 
@@ -45,33 +37,6 @@ class Plan:
         reader with the newest post of each.
         """
         return set(_unlimited(self.root, sorting=False)) & WRITTEN
-
-
-@asynccontextmanager
-async def remembered(engine: AsyncEngine) -> AsyncIterator[list[tuple[str, Sequence[Any]]]]:
-    """Collect what the block executes, with parameters; not what else goes on in the process."""
-    statements: list[tuple[str, Sequence[Any]]] = []
-
-    def remember(*call: Any) -> None:
-        if _own.get():
-            statements.append((call[2], call[3]))
-
-    run = Direct.all
-
-    async def run_directly(self: Direct, statement: Statement, **values: Any) -> Sequence[Any]:
-        if _own.get():
-            statements.append((statement.text, statement.arguments(values)))
-        return await run(self, statement, **values)
-
-    token = _own.set(True)
-    event.listen(engine.sync_engine, "before_cursor_execute", remember)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Direct, "all", run_directly)
-            yield statements
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", remember)
-        _own.reset(token)
 
 
 async def plans(connection: Any, statement: str, parameters: Sequence[Any]) -> dict[str, Plan]:

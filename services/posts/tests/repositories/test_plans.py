@@ -8,10 +8,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from common.testing.statements import remembered
 from devstack.fixtures import ServiceDatabase
 from posts_service.resources import Resources
 from posts_service.unit_of_work import Reads
-from services.posts.tests.repositories.plans import Plan, plans, remembered
+from services.posts.tests.repositories.plans import Plan, plans
 
 ID = UUID(int=4000)
 READER = UUID(int=10**6)

@@ -214,3 +214,59 @@ class SessionStolen(Event):
     ended_at: datetime = Field(
         description="When the session ended (UTC).", examples=["2026-03-01T09:30:00Z"]
     )
+
+
+class KeyIssued(Event):
+    """An account has a personal access token, which counts until it expires or is revoked.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.key_issued.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    key_id: UUID = Field(
+        description="The token's id.", examples=["0199a3c7-1d22-7e90-8b5a-4f6d2c9e7a11"]
+    )
+    token_hash: str = Field(
+        description="SHA-256 of the token, in hexadecimal digits. It is no secret: a token is "
+        "random, and nobody finds one by its hash.",
+        examples=["7f83b1657ff1fc53b92dc18148a1d65dfc2d4b1fa3d677284addd200126d9069"],
+    )
+    scopes: list[str] = Field(
+        description="What it may do.", examples=[["posts:read", "posts:write"]]
+    )
+    expires_at: datetime = Field(
+        description="Until when it counts (UTC).", examples=["2026-05-30T09:30:00Z"]
+    )
+    issued_at: datetime = Field(
+        description="When it was issued (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )
+    name: str = Field(description="What its owner calls it.", examples=["Nightly build"])
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+
+
+class KeyRevoked(Event):
+    """A personal access token counts no longer.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.key_revoked.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    key_id: UUID = Field(
+        description="The token's id.", examples=["0199a3c7-1d22-7e90-8b5a-4f6d2c9e7a11"]
+    )
+    revoked_at: datetime = Field(
+        description="When it was revoked (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )

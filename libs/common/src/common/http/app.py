@@ -23,10 +23,11 @@ from common.http.openapi import public_document, rendered
 from common.http.overload import OverloadGuard, Refusal
 from common.http.shortcut import Shortcut
 from common.jwks import refresh_keys
+from common.personal_keys.uses import PERIOD_SECONDS, report_key_uses
 from common.platform import HasPlatform, Platform
 from common.revocations import watch_revocations
 from common.settings import HttpSettings, ServiceSettings
-from common.supervision import supervised
+from common.supervision import every, supervised
 from common.telemetry import open_telemetry
 
 _EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
@@ -115,11 +116,17 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
 def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the background work of common; the service that signs the tokens knows its keys."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
-        "watch_revocations": partial(watch_revocations, platform)
+        "watch_revocations": partial(watch_revocations, platform),
+        "report_key_uses": partial(every, PERIOD_SECONDS, partial(_report_key_uses, platform)),
     }
     if platform.service != platform.settings.token_keys_peer:
         loops["refresh_keys"] = partial(refresh_keys, platform)
     return loops
+
+
+async def _report_key_uses(platform: Platform) -> None:
+    issuer = platform.peers[platform.settings.token_keys_peer]
+    await report_key_uses(platform.personal_keys.uses, issuer)
 
 
 def _middleware(settings: HttpSettings) -> list[Middleware]:

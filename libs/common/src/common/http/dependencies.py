@@ -9,10 +9,19 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from common.errors import Unauthenticated
 from common.http.pagination import Pagination
+from common.personal_keys.format import is_key
+from common.personal_keys.scopes import SessionRequired, check_scope
 from common.platform import Platform
 from common.tokens import User
 
-__all__ = ["CurrentCaller", "CurrentUser", "OptionalUser", "Pagination", "platform_of"]
+__all__ = [
+    "CurrentCaller",
+    "CurrentSession",
+    "CurrentUser",
+    "OptionalUser",
+    "Pagination",
+    "platform_of",
+]
 
 USER_SCHEME = "user"
 INTERNAL_SCHEME = "internal"
@@ -51,23 +60,43 @@ class UserBearer(_Bearer):
 
     A bad token is refused, not ignored.
 
+    Args:
+        required: Refuse requests without a token.
+        keys: Take personal access tokens, too, whose scopes allow the request.
+
     Raises, when called:
         Unauthenticated: There is no token, or it is not valid.
+        SessionRequired: It is a personal access token where only those of sessions are taken.
+        InsufficientScope: It is one that may not do this.
     """
 
-    def __init__(self, *, required: bool) -> None:
+    def __init__(self, *, required: bool, keys: bool = True) -> None:
         super().__init__(
-            USER_SCHEME, bearer_format="JWT", description="An access token from the login."
+            USER_SCHEME,
+            bearer_format="JWT",
+            description="An access token from the login, or a personal access token "
+            "(`clnd_pat_…`) with the scope `<service>:read` or `<service>:write`.",
         )
         self.required = required
+        self.keys = keys
 
     async def __call__(self, request: Request) -> User | None:
         token = self.token_of(request)
         if token is not None:
-            return platform_of(request).user_tokens.verify(token)
+            platform = platform_of(request)
+            if is_key(token):
+                return await self._verify_key(platform, token, request.method)
+            return platform.user_tokens.verify(token)
         if self.required:
             raise Unauthenticated
         return None
+
+    async def _verify_key(self, platform: Platform, token: str, method: str) -> User:
+        user = await platform.personal_keys.verify(token)
+        if not self.keys:
+            raise SessionRequired
+        check_scope(user, service=platform.service, method=method)
+        return user
 
 
 class CallerBearer(_Bearer):
@@ -93,6 +122,7 @@ class CallerBearer(_Bearer):
 
 optional_user = UserBearer(required=False)
 current_user = UserBearer(required=True)
+current_session = UserBearer(required=True, keys=False)
 
 
 async def user_of(request: Request) -> User:
@@ -108,4 +138,5 @@ async def user_of(request: Request) -> User:
 
 OptionalUser = Annotated[User | None, Depends(optional_user)]
 CurrentUser = Annotated[User, Depends(current_user)]
+CurrentSession = Annotated[User, Depends(current_session)]
 CurrentCaller = Annotated[str, Depends(CallerBearer())]

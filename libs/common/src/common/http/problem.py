@@ -194,6 +194,8 @@ def _headers(error: AppError, status: int) -> dict[str, str]:
         # RFC 6750, 3.1: no error code when the request carried no credentials at all.
         invalid = error.code == "common.invalid_token"
         return {"WWW-Authenticate": 'Bearer error="invalid_token"' if invalid else "Bearer"}
+    if error.code == "common.insufficient_scope":
+        return {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     return {}
 
 

@@ -43,7 +43,12 @@ def digest_of(key: str) -> bytes:
     """
     if not _KEY.fullmatch(key) or _checksum(key[:-_CHECKSUM_LENGTH]) != key[-_CHECKSUM_LENGTH:]:
         raise InvalidToken
-    return sha256(key.encode()).digest()
+    return hash_of(key)
+
+
+def hash_of(text: str) -> bytes:
+    """Return the SHA-256 digest of what may be a token: enough to look whether it is known."""
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _checksum(body: str) -> str:

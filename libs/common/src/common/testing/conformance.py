@@ -34,11 +34,13 @@ from common.http.pagination import encode_cursor
 from common.http.problem import MEDIA_TYPE
 from common.http.routes import calls_of
 from common.ids import new_id
+from common.personal_keys.format import new_key
 from common.revocations import Watch
 from common.settings import ServiceSettings
 from common.streams import sessions_revoked
 from common.testing.commits import CommitConformance
 from common.testing.idempotency import IdempotencyConformance
+from common.testing.key_conformance import KeyConformance, consumes
 from common.testing.keys import (
     SIGNING,
     bearer,
@@ -134,6 +136,9 @@ def bad_user_tokens(service: str) -> dict[str, str]:
         "for another audience": mint_user_token(aud="another"),
         "for nobody": mint_user_token(sub="not a uuid"),
         "internal": mint_internal_token(service, service),
+        "a personal key with a typing error": new_key()[:-1] + "-",
+        "a personal key with another checksum": new_key()[:-6] + new_key()[-6:],
+        "the beginning of a personal key": "clnd_pat_",
     }
 
 
@@ -141,6 +146,7 @@ def bad_internal_tokens(service: str, other: str) -> dict[str, str]:
     """Return tokens that must never pass for a service's, by what is wrong with them."""
     return {
         "a user's": mint_user_token(),
+        "a personal key": new_key(),
         "for another service": mint_internal_token(other, "another"),
         "of a stranger": mint_internal_token("stranger", service),
         "under a false name": mint_internal_token(service, service, iss=other),
@@ -370,10 +376,8 @@ class IdentityConformance:
             assert assert_problem(response, 401)["code"] == "common.invalid_token", operation.name
             assert await _status(client, operation, others) == status, operation.name
 
-    def test_the_end_of_sessions_is_heard_of(
-        self, package: str, service: str, settings: ServiceSettings
-    ) -> None:
-        if service != settings.token_keys_peer:
+    def test_the_end_of_sessions_is_heard_of(self, package: str) -> None:
+        if consumes(package):
             handlers = importlib.import_module(f"{package}.consumers").HANDLERS
             assert handlers[SessionsRevoked] is sessions_revoked
         worker = inspect.getsource(importlib.import_module(f"{package}.worker"))
@@ -451,6 +455,7 @@ class Conformance(
     IdentityConformance,
     CommitConformance,
     IdempotencyConformance,
+    KeyConformance,
     DocumentConformance,
     MigrationConformance,
 ):

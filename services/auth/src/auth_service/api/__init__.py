@@ -3,9 +3,11 @@
 from auth_service.api.accounts import router as accounts
 from auth_service.api.administration import router as administration
 from auth_service.api.credentials import router as credentials
+from auth_service.api.introspection import router as introspection
 from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
 from auth_service.api.operators import router as operators
+from auth_service.api.personal_keys import router as personal_keys
 from auth_service.api.sessions import router as sessions
 from auth_service.api.signing_keys import router as signing_keys
 from auth_service.api.snapshots import router as snapshots
@@ -16,9 +18,11 @@ routers = (
     accounts,
     credentials,
     sessions,
+    personal_keys,
     administration,
     keys,
     links,
+    introspection,
     operators,
     signing_keys,
     events,

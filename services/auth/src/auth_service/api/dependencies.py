@@ -10,7 +10,7 @@ from auth_service.resources import Resources
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.sessions import Client
 from common.errors import Forbidden
-from common.http.dependencies import CurrentUser
+from common.http.dependencies import CurrentSession, CurrentUser
 from common.tokens import InvalidToken, User
 
 
@@ -40,7 +40,7 @@ async def reads(request: Request) -> AsyncIterator[Reads]:
         yield opened
 
 
-async def session_user(user: CurrentUser, resources: WithResources) -> User:
+async def session_user(user: CurrentSession, resources: WithResources) -> User:
     """Return whom the token speaks for, whose session has not ended a moment ago either.
 
     Raises:

@@ -21,7 +21,7 @@ from auth_service.repositories.sessions import OpenSession
 from auth_service.usecases import sessions
 from auth_service.usecases.devices import describe_device
 from common.clock import utc_now
-from common.http.dependencies import CurrentUser, Pagination
+from common.http.dependencies import CurrentSession, Pagination
 from common.http.pagination import Page
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
@@ -74,7 +74,7 @@ async def log_out(body: SessionToken, tx: InTransaction, resources: WithResource
 
 @router.get("/sessions")
 async def list_sessions(
-    user: CurrentUser, reads: WithReads, resources: WithResources, page: Pagination
+    user: CurrentSession, reads: WithReads, resources: WithResources, page: Pagination
 ) -> Page[SessionRead]:
     """List the caller's open sessions, newest first."""
     after = page.after(_KIND, UUID)

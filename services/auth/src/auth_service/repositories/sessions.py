@@ -46,6 +46,13 @@ class Sessions:
         """End every session of an account, or all but one; return those that ended."""
         return await self._end(account_id, *([Session.id != but] if but else []), now=now)
 
+    async def is_open(self, account_id: UUID, session_id: UUID) -> bool:
+        """Tell whether this session of the account has not ended."""
+        query = select(Session.id).where(
+            Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
+        )
+        return (await self._session.execute(query)).first() is not None
+
     async def revoke(self, session_ids: Collection[UUID], *, expires_at: datetime) -> None:
         """Let auth's own processes know that access tokens of these sessions count no longer."""
         await add_revocations(self._session, session_ids, expires_at=expires_at)

@@ -14,6 +14,7 @@ from auth_service.repositories.accounts import AccountCard
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
+from auth_service.usecases.personal_keys import revoke_all_keys, revoke_excessive_keys
 from auth_service.usecases.roles import WRITE_ROLES
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from common.tokens import User
@@ -49,6 +50,7 @@ async def disable_account(
     account = await _lock(tx, actor, account_id)
     account.disabled_at = account.disabled_at or now
     await tx.links.withdraw(account.id)
+    await revoke_all_keys(tx, account_id=account.id, now=now)
     await _end_sessions(tx, policy, account, now=now)
 
 
@@ -93,6 +95,7 @@ async def force_reset(
     nobody_knows = await passwords.hash_new(secrets.token_urlsafe(32), related=[])
     account = await _lock(tx, actor, account_id)
     account.password_hash = nobody_knows
+    await revoke_all_keys(tx, account_id=account.id, now=now)
     await _end_sessions(tx, policy, account, now=now)
     await request_mail(tx, email=account.email, purpose=LinkPurpose.RESET_PASSWORD, now=now)
 
@@ -152,6 +155,7 @@ async def _set_roles(
     if roles == set(account.roles):
         return
     account.roles = sorted(roles)
+    await revoke_excessive_keys(tx, account=account, now=now)
     # Tokens tell the roles that their owner had when they were signed.
     await _end_sessions(tx, policy, account, now=now)
 

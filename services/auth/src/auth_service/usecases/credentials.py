@@ -14,6 +14,7 @@ from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.links import LinkSigner
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
+from auth_service.usecases.personal_keys import revoke_all_keys
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from common.contracts import EmailChanged, PasswordChanged, UsernameChanged
 from common.tokens import InvalidToken, User
@@ -66,7 +67,7 @@ async def reset_password(
 ) -> None:
     """Replace an account's password with the token of the mailed link, once; all sessions end.
 
-    A password that is refused does not use the link up.
+    So do all personal access tokens. A password that is refused does not use the link up.
 
     Raises:
         LinkInvalid: The token is forged, used, replaced or too old.
@@ -84,6 +85,8 @@ async def reset_password(
     if await tx.links.use(link_id, LinkPurpose.RESET_PASSWORD, now=now) is None:
         raise LinkInvalid
     await _replace_password(tx, policy, account, new_hash, now=now)
+    # Who had got hold of the account may have issued tokens; its owner issues others.
+    await revoke_all_keys(tx, account_id=account.id, now=now)
 
 
 async def request_email_change(
@@ -151,6 +154,7 @@ async def change_username(tx: Tx, *, user: User, username: str) -> None:
         return
     account.username = username
     await tx.accounts.save(account)
+    await tx.personal_keys.rename_owner(account.id, username)
     event = UsernameChanged(account_id=account.id, username=username)
     await tx.outbox.add(event, key=account.id)
 

@@ -4,6 +4,8 @@ from common.contracts import (
     EmailChanged,
     EmailChangeRequested,
     EmailVerificationRequested,
+    KeyIssued,
+    KeyRevoked,
     KnownAddressRegistered,
     PasswordChanged,
     PasswordResetRequested,
@@ -12,9 +14,19 @@ from common.contracts import (
     SessionsRevoked,
     SessionStolen,
     UserFollowed,
+    UsernameChanged,
     UserUnfollowed,
 )
-from common.streams import Copies, Copy, Handlers, sessions_revoked
+from common.streams import (
+    Copies,
+    Copy,
+    Handlers,
+    forget_missing_keys,
+    key_issued,
+    key_owner_renamed,
+    key_revoked,
+    sessions_revoked,
+)
 from notifier_service.consumers import auth, posts, users
 from notifier_service.unit_of_work import Tx
 
@@ -27,6 +39,9 @@ HANDLERS: Handlers[Tx] = {
     EmailChanged: auth.email_changed,
     SessionStolen: auth.session_stolen,
     SessionsRevoked: sessions_revoked,
+    KeyIssued: auth.key_issued,
+    KeyRevoked: key_revoked,
+    UsernameChanged: key_owner_renamed,
     UserFollowed: users.user_followed,
     UserUnfollowed: users.user_unfollowed,
     PostPublished: posts.post_published,
@@ -36,4 +51,5 @@ HANDLERS: Handlers[Tx] = {
 COPIES: Copies[Tx] = {
     UserFollowed: Copy(users.known_follow, users.forget_follows),
     PostPublished: Copy(posts.known_post, posts.forget_posts),
+    KeyIssued: Copy(key_issued, forget_missing_keys),
 }

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+from common import streams
 from common.clock import utc_now
 from common.contracts import (
     EmailChanged,
     EmailChangeRequested,
     EmailVerificationRequested,
+    KeyIssued,
     KnownAddressRegistered,
     PasswordChanged,
     PasswordResetRequested,
@@ -97,6 +99,23 @@ async def session_stolen(tx: Tx, event: Received[SessionStolen]) -> None:
             "username": event.data.username,
             "device": event.data.device,
             "ended_at": _said(event.data.ended_at),
+        },
+        now=utc_now(),
+    )
+
+
+async def key_issued(tx: Tx, event: Received[KeyIssued]) -> None:
+    await streams.key_issued(tx, event)
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.KEY_ISSUED,
+        recipient=event.data.email,
+        context={
+            "username": event.data.username,
+            "name": event.data.name,
+            "issued_at": _said(event.data.issued_at),
+            "expires_at": _said(event.data.expires_at),
         },
         now=utc_now(),
     )

@@ -1,6 +1,7 @@
 """What notifier keeps: mail to send, copies of posts and follows, notifications, its cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.key_copies import KeyCopy
 from common.db.revocations import RevokedSession
 from common.streams import tables as stream_tables
 from notifier_service.models.base import Base
@@ -16,6 +17,7 @@ __all__ = [
     "EmailTemplate",
     "Follow",
     "JwksCopy",
+    "KeyCopy",
     "Notification",
     "PublishedPost",
     "RevokedSession",

@@ -26,6 +26,7 @@ class EmailTemplate(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     EMAIL_CHANGED = "email_changed"
     SESSION_STOLEN = "session_stolen"
+    KEY_ISSUED = "key_issued"
 
 
 class Email(Base):

@@ -23,6 +23,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.CONFIRM_EMAIL: "Confirm your new e-mail address",
     EmailTemplate.EMAIL_CHANGED: "Your e-mail address was changed",
     EmailTemplate.SESSION_STOLEN: "You were logged out for your safety",
+    EmailTemplate.KEY_ISSUED: "A personal access token was issued",
 }
 
 _templates = Environment(

@@ -1,6 +1,7 @@
 """What posts keeps: posts, comments, copies of what users says, events, answers, cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.key_copies import KeyCopy
 from common.db.revocations import RevokedSession
 from common.idempotency import tables as idempotency_tables
 from common.outbox import tables as outbox_tables
@@ -20,6 +21,7 @@ __all__ = [
     "Comment",
     "Follow",
     "JwksCopy",
+    "KeyCopy",
     "Mute",
     "Post",
     "PostStatus",

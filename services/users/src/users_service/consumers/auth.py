@@ -2,7 +2,7 @@
 
 from common.clock import utc_now
 from common.contracts import AccountRegistered, UsernameChanged
-from common.streams import Received
+from common.streams import Received, key_owner_renamed
 from users_service.unit_of_work import Tx
 from users_service.usecases import profiles
 
@@ -18,6 +18,7 @@ async def account_registered(tx: Tx, event: Received[AccountRegistered]) -> None
 
 
 async def username_changed(tx: Tx, event: Received[UsernameChanged]) -> None:
+    await key_owner_renamed(tx, event)
     await profiles.copy_username(
         tx,
         account_id=event.data.account_id,

@@ -1,6 +1,7 @@
 """What users keeps: profiles, who follows, blocks and mutes whom, its events, others' cursors."""
 
 from common.db.jwks_copy import JwksCopy
+from common.db.key_copies import KeyCopy
 from common.db.revocations import RevokedSession
 from common.outbox import tables as outbox_tables
 from common.streams import tables as stream_tables
@@ -15,6 +16,7 @@ __all__ = [
     "Block",
     "Follow",
     "JwksCopy",
+    "KeyCopy",
     "Mute",
     "Profile",
     "RevokedSession",
