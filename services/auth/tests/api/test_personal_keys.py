@@ -36,7 +36,11 @@ INTERNAL = "/internal/personal-keys"
 ISSUED = "auth.key_issued.v1"
 REVOKED = "auth.key_revoked.v1"
 ALL = ["auth:read", "auth:write", "posts:read"]
-SERVICE = bearer(mint_internal_token("posts", "auth"))
+
+
+def service() -> dict[str, str]:
+    """What a service sends: made anew, as it counts for a minute."""
+    return bearer(mint_internal_token("posts", "auth"))
 
 
 async def listed(client: httpx.AsyncClient, tokens: dict[str, Any]) -> list[dict[str, Any]]:
@@ -313,7 +317,7 @@ async def test_services_ask_what_a_token_may_do(
     path = f"{INTERNAL}/{digest_of(key['token']).hex()}"
     owner = await account(resources)
     assert owner is not None
-    assert (await client.get(path, headers=SERVICE)).json() == {
+    assert (await client.get(path, headers=service())).json() == {
         "key_id": key["id"],
         "account_id": str(owner.id),
         "username": "ada",
@@ -322,10 +326,10 @@ async def test_services_ask_what_a_token_may_do(
     }
     await revoke(client, tokens, key["id"])
     for unknown in (path, f"{INTERNAL}/{'0' * 64}"):
-        problem = assert_problem(await client.get(unknown, headers=SERVICE), 404)
+        problem = assert_problem(await client.get(unknown, headers=service()), 404)
         assert problem["code"] == "auth.key_not_found"
     for malformed in ("x", "0" * 63, "G" * 64, "A" * 64):
-        assert_problem(await client.get(f"{INTERNAL}/{malformed}", headers=SERVICE), 422)
+        assert_problem(await client.get(f"{INTERNAL}/{malformed}", headers=service()), 422)
 
 
 async def test_the_last_use_is_the_latest_that_a_service_tells(
@@ -338,7 +342,7 @@ async def test_the_last_use_is_the_latest_that_a_service_tells(
     async def tell(*moments: datetime, key_id: str = key["id"]) -> str | None:
         for moment in moments:
             uses = [{"key_id": key_id, "used_at": moment.isoformat()}]
-            answer = await client.post(f"{INTERNAL}/uses", json={"uses": uses}, headers=SERVICE)
+            answer = await client.post(f"{INTERNAL}/uses", json={"uses": uses}, headers=service())
             assert answer.status_code == 204
         found = {item["id"]: item["last_used_at"] for item in await listed(client, tokens)}
         assert found[unused["id"]] is None
@@ -353,8 +357,8 @@ async def test_the_last_use_is_the_latest_that_a_service_tells(
     assert told is not None
     assert datetime.fromisoformat(told) <= datetime.now(UTC)
     body = {"uses": [{"key_id": key["id"], "used_at": now.isoformat()}] * 501}
-    assert_problem(await client.post(f"{INTERNAL}/uses", json=body, headers=SERVICE), 422)
-    empty = await client.post(f"{INTERNAL}/uses", json={"uses": []}, headers=SERVICE)
+    assert_problem(await client.post(f"{INTERNAL}/uses", json=body, headers=service()), 422)
+    empty = await client.post(f"{INTERNAL}/uses", json={"uses": []}, headers=service())
     assert empty.status_code == 204
 
 
@@ -381,8 +385,8 @@ async def test_a_route_takes_as_many_statements_as_it_did(
         # The account, the session, how many there are, the token, its copy, its event.
         (6, "POST", PATH, headers, key_body()),
         (1, "GET", PATH, headers, None),
-        (1, "GET", f"{INTERNAL}/{digest}", SERVICE, None),
-        (1, "POST", f"{INTERNAL}/uses", SERVICE, {"uses": [used] * 500}),
+        (1, "GET", f"{INTERNAL}/{digest}", service(), None),
+        (1, "POST", f"{INTERNAL}/uses", service(), {"uses": [used] * 500}),
         # The session, the token, its copy, what processes are told, its event.
         (5, "DELETE", one, headers, None),
         # As above, with an event for each of the five that are left.
