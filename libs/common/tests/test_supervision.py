@@ -4,14 +4,17 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from functools import partial
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from common import supervision
+from common.errors import Unavailable
 from common.platform import open_platform
 from common.settings import ServiceSettings
-from common.supervision import beat, supervised
+from common.supervision import beat, every, supervised
 from common.testing.apps import settings_values
 from common.worker import run_worker
 
@@ -51,6 +54,27 @@ async def test_a_loop_that_stops_to_report_its_turns_is_stalled(
         assert not any(pulse.stalled() for pulse in pulses)
         monkeypatch.setattr(supervision, "STALLED_SECONDS", 0)
         assert [pulse.name for pulse in pulses if pulse.stalled()] == ["reporting"]
+
+
+async def test_an_outage_is_logged_when_it_begins_and_when_it_is_over() -> None:
+    outcomes = [Unavailable(), Unavailable(), Unavailable(), None, None, Unavailable(), None]
+    done = asyncio.Event()
+
+    async def turn() -> None:
+        if not outcomes:
+            done.set()
+        elif outcome := outcomes.pop(0):
+            raise outcome
+
+    with capture_logs() as logged:
+        async with asyncio.timeout(5), supervised({"look": partial(every, 0, turn)}):
+            await done.wait()
+    assert [(line["event"], line["loop"], line.get("missed")) for line in logged] == [
+        ("turn_unavailable", "look", None),
+        ("turn_available", "look", 3),
+        ("turn_unavailable", "look", None),
+        ("turn_available", "look", 1),
+    ]
 
 
 async def test_a_worker_serves_probes_and_ends_at_sigterm(

@@ -77,17 +77,31 @@ async def supervised(
 async def every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
     """Repeat small work for ever; what is unavailable now is left to the next turn.
 
+    An outage is logged when it begins and when it is over, however many turns it takes.
+
     Args:
         seconds: The pause between two turns.
         work: One turn.
     """
+    missed = 0
     while True:
         beat()
         try:
             await work()
         except Unavailable as error:
-            log.warning("turn_unavailable", reason=str(error))
+            if not missed:
+                log.warning("turn_unavailable", loop=_loop(), reason=str(error))
+            missed += 1
+        else:
+            if missed:
+                log.info("turn_available", loop=_loop(), missed=missed)
+            missed = 0
         await asyncio.sleep(seconds)
+
+
+def _loop() -> str | None:
+    pulse = _pulse.get()
+    return pulse.name if pulse else None
 
 
 async def _keep_running(pulse: Pulse, loop: Callable[[], Awaitable[None]]) -> None:
