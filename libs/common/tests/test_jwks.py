@@ -57,6 +57,8 @@ async def refreshing(database_url: str, **more: object) -> AsyncIterator[Platfor
         **{"token_keys_peer": "issuer", "jwks_refresh_seconds": 0.05, **more},
     )
     async with open_platform("echo", ServiceSettings(**values)) as platform:
+        # It is known which sessions have ended: none.
+        platform.user_tokens.revoke({})
 
         async def refresh() -> None:
             await refresh_keys(platform)

@@ -57,7 +57,9 @@ async def open_platform(service: str, settings: ServiceSettings) -> AsyncIterato
             client = await stack.enter_async_context(open_client(peer.url))
             peers[name] = PeerClient(name, client, internal_tokens)
         database = await stack.enter_async_context(open_database(settings))
-        user_tokens = UserTokens(settings.token_issuer, settings.token_audience)
+        user_tokens = UserTokens(
+            settings.token_issuer, settings.token_audience, revocations_known=False
+        )
         yield Platform(
             service=service,
             settings=settings,

@@ -39,6 +39,11 @@ class InvalidToken(Unauthenticated):
     message = "The access token is not valid."
 
 
+class RevocationsUnknown(Unavailable):
+    code = "common.revocations_unknown"
+    message = "Which sessions have ended is not known yet."
+
+
 class KeysUnknown(Unavailable):
     code = "common.keys_unknown"
     message = "The keys that verify access tokens are not known yet."
@@ -70,12 +75,13 @@ class UserTokens:
     Args:
         issuer: The `iss` that is accepted.
         audience: The `aud` that is accepted.
+        revocations_known: Whether tokens are verified before `revoke` was called once.
 
     Attributes:
         unknown_key_seen: Set when a token names a key that was not handed in.
     """
 
-    def __init__(self, issuer: str, audience: str) -> None:
+    def __init__(self, issuer: str, audience: str, *, revocations_known: bool = True) -> None:
         self._claims = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
@@ -89,7 +95,16 @@ class UserTokens:
         self._keys: Mapping[str, Key] = {}
         self.unknown_key_seen = asyncio.Event()
         self._memory: Memory[User] = Memory(_REMEMBERED_TOKENS)
-        self._revoked: Mapping[UUID, float] = {}
+        self._revoked: Mapping[UUID, float] | None = {} if revocations_known else None
+
+    def require_revocations(self) -> None:
+        """Make sure that sessions which have ended are told from others.
+
+        Raises:
+            RevocationsUnknown: Nobody said so far which have.
+        """
+        if self._revoked is None:
+            raise RevocationsUnknown
 
     def revoke(self, sessions: Mapping[UUID, float]) -> None:
         """Accept no token of these sessions, nor of those that were named before.
@@ -98,7 +113,7 @@ class UserTokens:
             sessions: Their `sid`, and until when that has to be remembered (Unix time).
         """
         now = time.time()
-        known = {**self._revoked, **sessions}
+        known = {**(self._revoked or {}), **sessions}
         self._revoked = {sid: until for sid, until in known.items() if until > now}
 
     def use_keys(self, jwks: Mapping[str, Any]) -> None:
@@ -124,6 +139,7 @@ class UserTokens:
             InvalidToken: It is forged, expired, malformed or meant for somebody else, or its
                 session is revoked.
             KeysUnknown: No key was ever learned, so that nothing can be said about it.
+            RevocationsUnknown: Nobody said so far which sessions have ended.
         """
         user = self._memory.get(_digest(token)) or self._verify(token)
         if self.is_revoked(user.sid):
@@ -131,7 +147,13 @@ class UserTokens:
         return user
 
     def is_revoked(self, sid: UUID) -> bool:
-        """Tell whether a session, or a personal access token, counts no longer."""
+        """Tell whether a session, or a personal access token, counts no longer.
+
+        Raises:
+            RevocationsUnknown: Nobody said so far which do not.
+        """
+        if self._revoked is None:
+            raise RevocationsUnknown
         return sid in self._revoked
 
     def _verify(self, token: str) -> User:

@@ -25,7 +25,7 @@ from common.http.shortcut import Shortcut
 from common.jwks import refresh_keys
 from common.personal_keys.uses import PERIOD_SECONDS, report_key_uses
 from common.platform import HasPlatform, Platform
-from common.revocations import watch_revocations
+from common.revocations import Watch
 from common.settings import HttpSettings, ServiceSettings
 from common.supervision import every, supervised
 from common.telemetry import open_telemetry
@@ -67,8 +67,11 @@ def build_app[S: ServiceSettings, R: HasPlatform](
             open_resources(settings) as resources,
         ):
             app.state.resources = resources
+            watch = Watch(resources.platform)
             loops = {work.__name__: partial(work, resources) for work in background}
-            async with supervised(loops | _platform_loops(resources.platform)):
+            async with supervised(loops | _platform_loops(watch, resources.platform)):
+                # A token of a session that has ended is refused from the first request on.
+                await watch.first_turn()
                 yield
 
     app = FastAPI(
@@ -113,10 +116,10 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     )
 
 
-def _platform_loops(platform: Platform) -> dict[str, Callable[[], Awaitable[None]]]:
+def _platform_loops(watch: Watch, platform: Platform) -> dict[str, Callable[[], Awaitable[None]]]:
     """Return the background work of common; the service that signs the tokens knows its keys."""
     loops: dict[str, Callable[[], Awaitable[None]]] = {
-        "watch_revocations": partial(watch_revocations, platform),
+        "watch_revocations": watch.run,
         "report_key_uses": partial(every, PERIOD_SECONDS, partial(_report_key_uses, platform)),
     }
     if platform.service != platform.settings.token_keys_peer:

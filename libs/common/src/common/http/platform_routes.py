@@ -20,8 +20,13 @@ async def get_health() -> dict[str, str]:
 
 @router.get("/readyz")
 async def get_readiness(request: Request) -> dict[str, str]:
-    """Ready: the service's own PostgreSQL answers. Nothing else is a reason to leave rotation."""
-    await platform_of(request).database.ping()
+    """Ready: the service's own PostgreSQL answers, and has told which sessions have ended.
+
+    Nothing else is a reason to leave rotation.
+    """
+    platform = platform_of(request)
+    await platform.database.ping()
+    platform.user_tokens.require_revocations()
     return {"status": "ready"}
 
 

@@ -53,9 +53,14 @@ def settings_values(
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
-    """Start the app, give it the keys of the test run, and stop it at the end."""
+    """Start the app, give it the keys of the test run, and stop it at the end.
+
+    An app without a server behind it is told that no session has ended.
+    """
     async with app.router.lifespan_context(app):
-        app.state.resources.platform.user_tokens.use_keys(jwks())
+        tokens = app.state.resources.platform.user_tokens
+        tokens.use_keys(jwks())
+        tokens.revoke({})
         yield app
 
 

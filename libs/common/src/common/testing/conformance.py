@@ -38,12 +38,14 @@ from common.personal_keys.format import new_key
 from common.revocations import Watch
 from common.settings import ServiceSettings
 from common.streams import sessions_revoked
+from common.testing.apps import client_of
 from common.testing.commits import CommitConformance
 from common.testing.idempotency import IdempotencyConformance
 from common.testing.key_conformance import KeyConformance, consumes
 from common.testing.keys import (
     SIGNING,
     bearer,
+    jwks,
     key_of,
     mint_internal_token,
     mint_user_token,
@@ -375,6 +377,21 @@ class IdentityConformance:
             response = await client.request(operation.method, operation.path(), headers=headers)
             assert assert_problem(response, 401)["code"] == "common.invalid_token", operation.name
             assert await _status(client, operation, others) == status, operation.name
+
+    async def test_a_new_process_refuses_revoked_sessions_from_its_first_request(
+        self, package: str, settings: ServiceSettings, resources: Any
+    ) -> None:
+        session_id = new_id()
+        async with resources.platform.database.transaction() as session:
+            until = utc_now() + timedelta(minutes=10)
+            await add_revocations(session, [session_id], expires_at=until)
+        fresh = importlib.import_module(f"{package}.app").create_app(settings)
+        operation = next(each for each in public_operations(fresh) if each.needs(USER_SCHEME))
+        async with fresh.router.lifespan_context(fresh), client_of(fresh) as client:
+            fresh.state.resources.platform.user_tokens.use_keys(jwks())
+            headers = bearer(mint_user_token(sid=str(session_id)))
+            assert await _status(client, operation, headers) == 401
+            assert await _status(client, operation, bearer(mint_user_token())) != 401
 
     def test_the_end_of_sessions_is_heard_of(self, package: str) -> None:
         if consumes(package):
