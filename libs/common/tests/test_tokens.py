@@ -56,6 +56,18 @@ def test_a_user_is_who_the_claims_say(tokens: UserTokens) -> None:
     assert tokens.verify(token) is user
 
 
+def test_a_token_may_say_who_acts_for_the_user(tokens: UserTokens) -> None:
+    helper = new_id()
+    assert tokens.verify(mint_user_token(act={"sub": str(helper)})).impersonator == helper
+    assert tokens.verify(mint_user_token()).impersonator is None
+
+
+@pytest.mark.parametrize("act", [None, "x", 1, [], {}, {"sub": None}, {"sub": "root"}, {"sub": 7}])
+def test_an_actor_that_is_not_understood_is_refused(tokens: UserTokens, act: Any) -> None:
+    with pytest.raises(InvalidToken):
+        tokens.verify(mint_user_token(act=act))
+
+
 @pytest.mark.parametrize("flaw", bad_user_tokens("echo"))
 def test_a_bad_token_is_refused(tokens: UserTokens, flaw: str) -> None:
     with pytest.raises(InvalidToken):

@@ -17,7 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from common.personal_keys.format import PATTERN, PREFIX
 from common.settings import LogSettings
-from common.trace import request_id, trace_id
+from common.trace import impersonator, request_id, trace_id
 
 REDACTED = "[redacted]"
 _SECRET_KEY = re.compile(
@@ -69,7 +69,12 @@ def _without_keys(line: str) -> str:
 
 
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for key, value in (("request_id", request_id()), ("trace_id", trace_id())):
+    context = (
+        ("request_id", request_id()),
+        ("trace_id", trace_id()),
+        ("impersonator", impersonator()),
+    )
+    for key, value in context:
         if value:
             event.setdefault(key, value)
     return event

@@ -54,6 +54,7 @@ class User:
     """Who an access token speaks for, as its issuer knew them when it was signed.
 
     `by_key`: it is a personal access token, whose id is `sid`; no session is behind it.
+    `impersonator` is who really acts, of the platform's people (`act`, RFC 8693, 4.1).
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class User:
     scope: frozenset[str]
     expires_at: datetime
     by_key: bool = False
+    impersonator: UUID | None = None
 
 
 def _digest(token: str) -> bytes:
@@ -270,6 +272,8 @@ def _user(claims: Mapping[str, Any]) -> User:
             roles=frozenset(claims.get("roles", ())),
             scope=frozenset(str(claims.get("scope", "")).split()),
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            # A claim that is not understood must not pass for an absent one.
+            impersonator=UUID(claims["act"]["sub"]) if "act" in claims else None,
         )
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
         raise InvalidToken from error

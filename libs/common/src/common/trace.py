@@ -43,6 +43,8 @@ _TRACEPARENT_PATTERN = re.compile(
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+# Who really acts where a token speaks for somebody else: a short text, for logs.
+_impersonator: ContextVar[str | None] = ContextVar("impersonator", default=None)
 _span: ContextVar[Span] = ContextVar("span", default=INVALID_SPAN)
 _UNRECORDED = nullcontext(INVALID_SPAN)
 
@@ -62,6 +64,16 @@ def trace_id() -> str | None:
     """Return the 32 hex digits of the present trace, if any is bound."""
     value = _traceparent.get()
     return value[3:35] if value else None
+
+
+def impersonator() -> str | None:
+    """Return who acts in the name of somebody else in the present work, if anybody does."""
+    return _impersonator.get()
+
+
+def name_impersonator(name: str) -> None:
+    """Say that the rest of the present request is done by `name` for somebody else."""
+    _impersonator.set(name)
 
 
 def make_traceparent(parent: str | None = None) -> str:
@@ -96,7 +108,7 @@ class bind:  # noqa: N801 — used as a function; a generator would cost every r
         headers: As returned by `current_headers()`; names are compared without case.
     """
 
-    __slots__ = ("_received", "_request_token", "_trace_token")
+    __slots__ = ("_impersonator_token", "_received", "_request_token", "_trace_token")
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._received = {name.lower(): value for name, value in headers.items()}
@@ -105,11 +117,13 @@ class bind:  # noqa: N801 — used as a function; a generator would cost every r
         received = self._received
         self._request_token = _request_id.set(make_request_id(received.get(REQUEST_ID.lower())))
         self._trace_token = _traceparent.set(make_traceparent(received.get(TRACEPARENT)))
+        self._impersonator_token = _impersonator.set(None)
         return INVALID_SPAN
 
     def __exit__(self, *_: object) -> None:
         _request_id.reset(self._request_token)
         _traceparent.reset(self._trace_token)
+        _impersonator.reset(self._impersonator_token)
 
 
 class Attempt:
@@ -219,6 +233,8 @@ def _recorded(
     request_token = _request_id.set(request)
     trace_token = _traceparent.set(_traceparent_of(started))
     span_token = _span.set(started)
+    # What begins with a received context is nobody's yet.
+    impersonator_token = _impersonator.set(None if headers is not None else _impersonator.get())
     try:
         yield started
     except BaseException as error:
@@ -233,6 +249,7 @@ def _recorded(
         else:
             attempt.keep(started)
     finally:
+        _impersonator.reset(impersonator_token)
         _request_id.reset(request_token)
         _traceparent.reset(trace_token)
         _span.reset(span_token)

@@ -1,10 +1,19 @@
 """What surrounds the routes of every app: identity, CORS, documents, traces."""
 
+import json
+
 import httpx
+import pytest
 from fastapi import FastAPI
 
+from common import logs
+from common.http.app import build_app
 from common.http.openapi import internal_document, public_document
+from common.ids import new_id
+from common.settings import LogSettings, ServiceSettings
+from common.testing.apps import client_of, running
 from common.testing.keys import bearer, mint_internal_token, mint_user_token
+from libs.common.tests.http.conftest import open_resources, router
 
 
 async def test_a_token_says_who_calls(client: httpx.AsyncClient) -> None:
@@ -12,6 +21,26 @@ async def test_a_token_says_who_calls(client: httpx.AsyncClient) -> None:
     assert response.json() == {"username": "grace"}
     assert (await client.get("/api/v1/me")).status_code == 401
     assert (await client.get("/api/v1/me")).headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/visitor"])
+@pytest.mark.usefixtures("restored_logging")
+async def test_the_log_names_who_acts_for_somebody_else(
+    settings: ServiceSettings, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    # An app of its own: it looks for where to log to once.
+    logs.configure(LogSettings(log_level="info"), "echo")
+    app = build_app(
+        service="echo", settings=settings, open_resources=open_resources, routers=[router]
+    )
+    helper = str(new_id())
+    async with running(app) as started, client_of(started) as client:
+        for token in (mint_user_token(act={"sub": helper}), mint_user_token()):
+            for method in ("GET", "HEAD"):
+                await client.request(method, path, headers=bearer(token))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answered = [line.get("impersonator") for line in lines if line["event"] == "request_answered"]
+    assert answered == [helper, helper, None, None]
 
 
 async def test_an_optional_token_may_be_absent_but_not_bad(client: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from common.personal_keys.format import is_key
 from common.personal_keys.scopes import SessionRequired, check_scope
 from common.platform import Platform
 from common.tokens import User
+from common.trace import name_impersonator
 
 __all__ = [
     "CurrentCaller",
@@ -86,7 +87,10 @@ class UserBearer(_Bearer):
             platform = platform_of(request)
             if is_key(token):
                 return await self._verify_key(platform, token, request.method)
-            return platform.user_tokens.verify(token)
+            user = platform.user_tokens.verify(token)
+            if user.impersonator is not None:
+                name_impersonator(str(user.impersonator))
+            return user
         if self.required:
             raise Unauthenticated
         return None
