@@ -32,7 +32,7 @@ def exported() -> set[str]:
         if ".testing" not in module.name:
             importlib.import_module(module.name)
     for service in load_catalog():
-        importlib.import_module(f"{service.name}_service.resources")
+        importlib.import_module(f"{service.name}_service.worker")
     return {
         family.name + suffix
         for family in REGISTRY.collect()

@@ -5,4 +5,4 @@ class TestAuth(Conformance):
     """Auth keeps what every service promises, and no answers: they hold secrets."""
 
     keeps_answers = False
-    scopes = "accounts:read"
+    scopes = "accounts:read audit:read"

@@ -53,6 +53,9 @@ class KeyScopeRefused(Invalid):
 
 
 class CredentialsInvalid(Unauthenticated):
+    """The audit tells of it, as of every login that is refused."""
+
+    commits = True
     code = "auth.credentials_invalid"
     message = "E-mail address or password is wrong."
 
@@ -69,11 +72,13 @@ class RefreshTokenReused(RefreshTokenInvalid):
 
 
 class EmailNotVerified(Forbidden):
+    commits = True
     code = "auth.email_not_verified"
     message = "The e-mail address is not verified yet; follow the link in the mail."
 
 
 class AccountDisabled(Forbidden):
+    commits = True
     code = "auth.account_disabled"
     message = "The account is disabled."
 
@@ -84,6 +89,7 @@ class StaffProtected(Forbidden):
 
 
 class PasswordWrong(Forbidden):
+    commits = True
     code = "auth.password_wrong"
     message = "The present password is another one."
 

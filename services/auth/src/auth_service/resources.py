@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
+from auth_service.repositories.audit import Origin
 from auth_service.settings import Settings
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.key_ring import KeyRing
@@ -47,10 +48,10 @@ class Resources:
     ring: KeyRing
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self, origin: Origin | None = None) -> AsyncIterator[Tx]:
         """Open a transaction and commit it at the end; an exception rolls it back."""
         async with self.platform.database.transaction() as session:
-            yield Tx.of(session)
+            yield Tx.of(session, origin)
 
     @asynccontextmanager
     async def reads(self) -> AsyncIterator[Reads]:

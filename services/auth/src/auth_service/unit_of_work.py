@@ -6,6 +6,7 @@ from typing import Self
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.repositories.accounts import AccountReads, Accounts
+from auth_service.repositories.audit import Audit, AuditReads, Origin
 from auth_service.repositories.links import Links
 from auth_service.repositories.mail_requests import MailRequests
 from auth_service.repositories.personal_keys import PersonalKeyReads, PersonalKeys
@@ -19,6 +20,7 @@ class Tx:
     session: AsyncSession
     outbox: Outbox
     accounts: Accounts
+    audit: Audit
     links: Links
     mail_requests: MailRequests
     personal_keys: PersonalKeys
@@ -26,12 +28,13 @@ class Tx:
     signing_keys: SigningKeys
 
     @classmethod
-    def of(cls, session: AsyncSession) -> Self:
-        """Bind the repositories to a session that somebody else commits."""
+    def of(cls, session: AsyncSession, origin: Origin | None = None) -> Self:
+        """Bind the repositories to a session that somebody else commits; tell where it is from."""
         return cls(
             session,
             Outbox(session),
             Accounts(session),
+            Audit(session, origin or {}),
             Links(session),
             MailRequests(session),
             PersonalKeys(session),
@@ -46,6 +49,7 @@ class Reads:
 
     accounts: AccountReads
     personal_keys: PersonalKeyReads
+    audit: AuditReads
     sessions: SessionReads
     signing_keys: SigningKeyReads
 
@@ -55,6 +59,7 @@ class Reads:
         return cls(
             AccountReads(connection),
             PersonalKeyReads(connection),
+            AuditReads(connection),
             SessionReads(connection),
             SigningKeyReads(connection),
         )

@@ -1,4 +1,4 @@
-"""Process: auth's relay, answers to requests for mail, its signing keys. It consumes no events."""
+"""Process: auth's relay, answers to requests for mail, keys and audit. It consumes no events."""
 
 from functools import partial
 from typing import Final
@@ -8,7 +8,7 @@ import uvloop
 
 from auth_service.resources import Resources, open_resources
 from auth_service.settings import Settings
-from auth_service.usecases import mail_requests, personal_keys, signing_keys
+from auth_service.usecases import audit, mail_requests, personal_keys, signing_keys
 from common.clock import utc_now
 from common.outbox import relay_loops
 from common.revocations import revocation_loops
@@ -43,6 +43,25 @@ async def forget_keys(resources: Resources) -> None:
         await personal_keys.forget_keys(tx, now=utc_now())
 
 
+async def chain_audit(resources: Resources) -> None:
+    """Give every entry of the audit that waits its place in the chain."""
+    more = True
+    while more:
+        beat()
+        async with resources.transaction() as tx:
+            end = await audit.chain_entries(tx)
+        more = end is not None and end.more
+        if end is not None:
+            # Kept elsewhere than in the database, it shows when all of the chain is made anew.
+            log.info("audit_chained", position=end.position, hash=end.hash.hex())
+
+
+async def measure_audit(resources: Resources) -> None:
+    """Show how far the audit's chain is."""
+    async with resources.reads() as reads:
+        await audit.measure_chain(reads, now=utc_now())
+
+
 async def run(settings: Settings) -> None:
     """Run until told to stop."""
     async with open_resources(settings) as resources:
@@ -55,6 +74,9 @@ async def run(settings: Settings) -> None:
         loops["keep_signing_keys"] = partial(every, KEEP_KEYS_SECONDS, keeping)
         forgetting = partial(forget_keys, resources)
         loops["forget_keys"] = partial(every, personal_keys.FORGETTING_SECONDS, forgetting)
+        chaining, measuring = partial(chain_audit, resources), partial(measure_audit, resources)
+        loops["chain_audit"] = partial(every, audit.POLL_SECONDS, chaining)
+        loops["measure_audit"] = partial(every, audit.MEASURE_SECONDS, measuring)
         await run_worker("auth", settings, platform, loops)
 
 

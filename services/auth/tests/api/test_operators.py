@@ -1,5 +1,6 @@
 """`colonnade auth …` against the real service: how the first admin comes to be."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from auth_service.resources import Resources
+from auth_service.worker import chain_audit
 from common.cli.identity import UsageError
 from common.cli.main import parser, run
 from common.http.client import PeerClient
@@ -15,7 +17,9 @@ from common.testing.apps import client_of
 from common.testing.conformance import assert_problem
 from common.testing.keys import private_pem, public_pem
 from common.tokens import InternalTokens
+from devstack.fixtures import ServiceDatabase
 from services.auth.tests.factories import account, headers_of, log_in, logged_in, refresh
+from services.auth.tests.usecases.test_audit import unguarded
 
 type Colonnade = Callable[..., Awaitable[int]]
 
@@ -31,6 +35,13 @@ async def colonnade(app: FastAPI) -> AsyncIterator[Colonnade]:
             return await run(clients, parser().parse_args(["auth", *map(str, argv)]))
 
         yield call
+
+
+def document(told: str) -> Any:
+    """The JSON of an output, in which the app's log lines stand, too."""
+    lines = told.splitlines()
+    first = next(n for n, line in enumerate(lines) if line in ("[", "{"))
+    return json.loads("\n".join(lines[first:]))
 
 
 async def test_an_operator_makes_the_first_admin(
@@ -88,3 +99,70 @@ async def test_what_names_no_account_is_a_wrong_command(
     await logged_in(client, resources)
     with pytest.raises(UsageError, match="whole address"):
         await colonnade("disable", email)
+
+
+async def test_an_operator_reads_what_was_done_and_by_whom(
+    client: httpx.AsyncClient,
+    resources: Resources,
+    colonnade: Colonnade,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await logged_in(client, resources)
+    await logged_in(client, resources, "grace")
+    await colonnade("grant", "ada@example.com", "admin", "--by", "root", "--reason", "the first")
+    capsys.readouterr()
+    assert await colonnade("audit", "--account", "ada@example.com", "--json") == 0
+    entries = document(capsys.readouterr().out)
+    assert [entry["action"] for entry in entries] == ["role_granted", "login"]
+    told = entries[0]["personal"]
+    assert (told["operator"], told["reason"], told["caller"]) == ("root", "the first", "notifier")
+    assert await colonnade("audit", "--actor", "grace@example.com", "--action", "login") == 0
+    assert capsys.readouterr().out.count("waits") == 1
+    assert await colonnade("audit", "--action", "logout") == 0
+    assert "There is none." in capsys.readouterr().out
+
+
+async def test_an_operator_verifies_the_chain(
+    client: httpx.AsyncClient,
+    resources: Resources,
+    database: ServiceDatabase,
+    colonnade: Colonnade,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await logged_in(client, resources)
+    for _ in range(3):
+        await log_in(client)
+    await chain_audit(resources)
+    assert await colonnade("audit", "verify") == 0
+    told = capsys.readouterr().out
+    assert "The chain holds: 4 entries" in told
+    end = told.split("the last with ")[1].split(".")[0]
+    await log_in(client)
+    await chain_audit(resources)
+    assert await colonnade("audit", "verify", "--known", f"4:{end}") == 0
+    for known in (f"4:{'0' * 64}", f"9:{end}", f"3:{end}"):
+        assert await colonnade("audit", "verify", "--known", known) == 1
+    assert "it was made anew" in capsys.readouterr().out
+    await unguarded(database, "UPDATE audit_entries SET action = 'x' WHERE position = 2")
+    assert await colonnade("audit", "verify") == 1
+    assert "breaks at position 2, entry" in capsys.readouterr().out
+    with pytest.raises(UsageError):
+        await colonnade("audit", "verify", "--known", end)
+
+
+async def test_an_operator_erases_what_is_personal(
+    client: httpx.AsyncClient,
+    resources: Resources,
+    colonnade: Colonnade,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await logged_in(client, resources)
+    stored = await account(resources)
+    assert stored is not None
+    await chain_audit(resources)
+    assert await colonnade("audit", "erase", stored.id, "--reason", "Art. 17") == 0
+    assert "in 1 entries" in capsys.readouterr().out
+    await chain_audit(resources)
+    assert await colonnade("audit", "verify", "--json") == 0
+    found = document(capsys.readouterr().out)
+    assert (found["position"], found["erased"], found["broken"]) == (2, 1, None)

@@ -76,20 +76,24 @@ async def _act(
 ) -> dict[str, Any]:
     """Do something to the one account of an address, and return it as it is then."""
     client = client_of_auth(clients)
-    [account] = await _exact(clients, arguments.email)
+    account = await exact_account(clients, arguments.email)
     body = {"by": arguments.by, "reason": arguments.reason, **more}
     await client.request(
         "POST", f"{ACCOUNTS}/{account['id']}{path}", json=body, timeout_seconds=SECONDS
     )
-    [account] = await _exact(clients, arguments.email)
-    return account
+    return await exact_account(clients, arguments.email)
 
 
-async def _exact(clients: Clients, email: str) -> list[dict[str, Any]]:
+async def exact_account(clients: Clients, email: str) -> dict[str, Any]:
+    """Return the account of an address.
+
+    Raises:
+        UsageError: There is none.
+    """
     found = await _find(clients, email) if "@" in email else []
     if not found:
         raise UsageError(f"There is no account of {email}; name its whole address.")
-    return found
+    return found[0]
 
 
 async def _find(clients: Clients, query: str) -> list[dict[str, Any]]:
@@ -101,7 +105,11 @@ async def _find(clients: Clients, query: str) -> list[dict[str, Any]]:
 
 
 def client_of_auth(clients: Clients) -> PeerClient:
-    """Return the client of the service that all of these commands speak to."""
+    """Return the client of the service that all of these commands speak to.
+
+    Raises:
+        UsageError: The environment does not name it.
+    """
     if OWNER not in clients:
         raise UsageError(f"The environment names no service {OWNER}.")
     return clients[OWNER]

@@ -30,7 +30,10 @@ WithResources = Annotated[Resources, Depends(resources)]
 
 async def transaction(request: Request) -> AsyncIterator[Tx]:
     """Open the request's transaction; it commits before the answer is sent."""
-    async with resources_of(request).transaction() as tx:
+    opened = resources_of(request)
+    client = client_of_request(request, opened.settings.trusted_proxies)
+    origin = {"network": client.network, "user_agent": client.user_agent}
+    async with opened.transaction(origin) as tx:
         yield tx
 
 

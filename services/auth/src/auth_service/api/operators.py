@@ -1,6 +1,7 @@
 """Accounts as an operator changes them with `colonnade auth …`: how the first admin comes to be.
 
-Who calls is a service, whose environment the operator has; who it is, and why, is logged.
+Who calls is a service, whose environment the operator has; who it is, and why, is logged and kept
+in the audit.
 """
 
 from typing import Annotated
@@ -16,6 +17,7 @@ from auth_service.api.schemas.administration import (
     OperatorAction,
     RoleAction,
 )
+from auth_service.repositories.audit import Operator
 from auth_service.usecases import administration
 from common.clock import utc_now
 from common.http.dependencies import CurrentCaller
@@ -47,7 +49,11 @@ async def disable_for_operator(
 ) -> None:
     """Let nobody log in to an account; its sessions end."""
     await administration.disable_account(
-        tx, policy=resources.sessions, actor=None, account_id=account_id, now=utc_now()
+        tx,
+        policy=resources.sessions,
+        actor=_operator(body, caller),
+        account_id=account_id,
+        now=utc_now(),
     )
     _note("account_disabled", account_id, body, caller)
 
@@ -57,7 +63,7 @@ async def enable_for_operator(
     account_id: UUID, body: OperatorAction, tx: InTransaction, caller: CurrentCaller
 ) -> None:
     """Let the owner of an account log in again."""
-    await administration.enable_account(tx, actor=None, account_id=account_id)
+    await administration.enable_account(tx, actor=_operator(body, caller), account_id=account_id)
     _note("account_enabled", account_id, body, caller)
 
 
@@ -71,7 +77,11 @@ async def log_out_for_operator(
 ) -> None:
     """End all sessions of an account."""
     await administration.log_out_account(
-        tx, policy=resources.sessions, actor=None, account_id=account_id, now=utc_now()
+        tx,
+        policy=resources.sessions,
+        actor=_operator(body, caller),
+        account_id=account_id,
+        now=utc_now(),
     )
     _note("account_logged_out", account_id, body, caller)
 
@@ -88,7 +98,7 @@ async def grant_for_operator(
     await administration.grant_role(
         tx,
         policy=resources.sessions,
-        actor=None,
+        actor=_operator(body, caller),
         account_id=account_id,
         role=body.role,
         now=utc_now(),
@@ -108,12 +118,16 @@ async def withdraw_for_operator(
     await administration.withdraw_role(
         tx,
         policy=resources.sessions,
-        actor=None,
+        actor=_operator(body, caller),
         account_id=account_id,
         role=body.role,
         now=utc_now(),
     )
     _note("role_withdrawn", account_id, body, caller, role=body.role)
+
+
+def _operator(body: OperatorAction, caller: str) -> Operator:
+    return Operator(body.by, body.reason, caller)
 
 
 def _note(event: str, account_id: UUID, body: OperatorAction, caller: str, **more: str) -> None:

@@ -1,6 +1,7 @@
-"""What auth keeps: accounts, sessions, personal access tokens, mailed links, keys, its events."""
+"""What auth keeps: accounts, sessions, personal access tokens, links, keys, events, an audit."""
 
 from auth_service.models.accounts import Account, Role
+from auth_service.models.audit import Action, AuditEntry, AuditHead
 from auth_service.models.base import Base
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.mail_requests import MailRequest
@@ -13,6 +14,9 @@ from common.outbox import tables as outbox_tables
 
 __all__ = [
     "Account",
+    "Action",
+    "AuditEntry",
+    "AuditHead",
     "Base",
     "KeyCopy",
     "Link",

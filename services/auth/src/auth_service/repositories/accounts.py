@@ -119,10 +119,9 @@ class AccountReads:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def find_password_hash(self, email: str) -> str | None:
-        """Return the hash of an address's password."""
-        query = select(Account.password_hash).where(Account.email == email)
-        return (await self._connection.execute(query)).scalar_one_or_none()
+    async def find_by_email(self, email: str) -> Identity | None:
+        """Return the account of an address."""
+        return await self._find(Account.email == email)
 
     async def find_by_session(self, account_id: UUID, session_id: UUID) -> Identity | None:
         """Return the account whose session this is, unless that has ended."""

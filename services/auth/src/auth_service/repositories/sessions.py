@@ -1,15 +1,50 @@
 """Sessions and their refresh tokens, found by the token's hash."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Insert, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from auth_service.models import RefreshToken, Session
+from auth_service.models import AuditEntry, Base, RefreshToken, Session
 from common.db.revocations import add_revocations
+
+_OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
+    Session: ("id", "account_id", "created_at", "last_used_at", "user_agent", "network"),
+    RefreshToken: ("id", "session_id", "token_hash", "expires_at"),
+    AuditEntry: (
+        "id",
+        "occurred_at",
+        "action",
+        "account_id",
+        "actor_id",
+        "session_id",
+        "impersonator_id",
+        "details",
+        "personal_hash",
+        "personal",
+        "salt",
+    ),
+}
+
+
+def _insert(model: type[Base]) -> Insert:
+    """Return an insert whose parameters are named after table and column."""
+    table = Base.metadata.tables[model.__tablename__]
+    values = {
+        name: bindparam(f"{model.__tablename__}_{name}", type_=table.c[name].type)
+        for name in _OPENED[model]
+    }
+    return insert(table).values(values)
+
+
+# A login is the busiest of what is audited: it pays no statement for that.
+_OPEN: Final = _insert(AuditEntry).add_cte(
+    _insert(Session).cte("opened"), _insert(RefreshToken).cte("given")
+)
 
 
 class Sessions:
@@ -20,6 +55,14 @@ class Sessions:
         """Add a session, so that tokens can refer to it."""
         self._session.add(session)
         await self._session.flush()
+
+    async def open(self, session: Session, token: RefreshToken, entry: Mapping[str, Any]) -> None:
+        """Write a session, its first token and what the audit tells of it, by one statement."""
+        values = {f"{AuditEntry.__tablename__}_{name}": value for name, value in entry.items()}
+        for row in (session, token):
+            names = _OPENED[type(row)]
+            values |= {f"{row.__tablename__}_{name}": getattr(row, name) for name in names}
+        await self._session.execute(_OPEN, values)
 
     def add_token(self, token: RefreshToken) -> None:
         """Add a refresh token to its session."""

@@ -1,7 +1,7 @@
 """What the platform's people do to accounts. Each change is effective everywhere within seconds:
 the sessions of the account end.
 
-`actor` is who does it; None is an operator at the command line, whom the caller has verified.
+`actor` is who does it: the user of a token, or an operator, whose service the caller has verified.
 """
 
 import secrets
@@ -9,8 +9,9 @@ from datetime import datetime
 from uuid import UUID
 
 from auth_service.errors import AccountNotFound, OwnAccount, StaffProtected
-from auth_service.models import Account, LinkPurpose, Role
+from auth_service.models import Account, Action, LinkPurpose, Role
 from auth_service.repositories.accounts import AccountCard
+from auth_service.repositories.audit import Operator
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
@@ -18,6 +19,8 @@ from auth_service.usecases.personal_keys import revoke_all_keys, revoke_excessiv
 from auth_service.usecases.roles import WRITE_ROLES
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from common.tokens import User
+
+type Actor = User | Operator
 
 
 async def search_accounts(
@@ -40,7 +43,7 @@ async def read_account(reads: Reads, *, account_id: UUID) -> AccountCard:
 
 
 async def disable_account(
-    tx: Tx, *, policy: SessionPolicy, actor: User | None, account_id: UUID, now: datetime
+    tx: Tx, *, policy: SessionPolicy, actor: Actor, account_id: UUID, now: datetime
 ) -> None:
     """Let nobody log in to an account; saying so again changes nothing.
 
@@ -48,24 +51,28 @@ async def disable_account(
         AccountNotFound, OwnAccount, StaffProtected: The actor may not do this to that account.
     """
     account = await _lock(tx, actor, account_id)
-    account.disabled_at = account.disabled_at or now
+    if account.disabled_at is None:
+        account.disabled_at = now
+        tx.audit.add(Action.ACCOUNT_DISABLED, account_id=account.id, by=actor)
     await tx.links.withdraw(account.id)
     await revoke_all_keys(tx, account_id=account.id, now=now)
     await _end_sessions(tx, policy, account, now=now)
 
 
-async def enable_account(tx: Tx, *, actor: User | None, account_id: UUID) -> None:
+async def enable_account(tx: Tx, *, actor: Actor, account_id: UUID) -> None:
     """Let the owner of an account log in again.
 
     Raises:
         AccountNotFound, OwnAccount, StaffProtected: The actor may not do this to that account.
     """
     account = await _lock(tx, actor, account_id)
-    account.disabled_at = None
+    if account.disabled_at is not None:
+        account.disabled_at = None
+        tx.audit.add(Action.ACCOUNT_ENABLED, account_id=account.id, by=actor)
 
 
 async def log_out_account(
-    tx: Tx, *, policy: SessionPolicy, actor: User | None, account_id: UUID, now: datetime
+    tx: Tx, *, policy: SessionPolicy, actor: Actor, account_id: UUID, now: datetime
 ) -> None:
     """End all sessions of an account.
 
@@ -73,6 +80,7 @@ async def log_out_account(
         AccountNotFound, OwnAccount, StaffProtected: The actor may not do this to that account.
     """
     account = await _lock(tx, actor, account_id)
+    tx.audit.add(Action.ACCOUNT_LOGGED_OUT, account_id=account.id, by=actor)
     await _end_sessions(tx, policy, account, now=now)
 
 
@@ -81,7 +89,7 @@ async def force_reset(
     *,
     policy: SessionPolicy,
     passwords: Passwords,
-    actor: User | None,
+    actor: Actor,
     account_id: UUID,
     now: datetime,
 ) -> None:
@@ -96,6 +104,7 @@ async def force_reset(
     account = await _lock(tx, actor, account_id)
     account.password_hash = nobody_knows
     await revoke_all_keys(tx, account_id=account.id, now=now)
+    tx.audit.add(Action.RESET_FORCED, account_id=account.id, by=actor)
     await _end_sessions(tx, policy, account, now=now)
     await request_mail(tx, email=account.email, purpose=LinkPurpose.RESET_PASSWORD, now=now)
 
@@ -104,7 +113,7 @@ async def grant_role(
     tx: Tx,
     *,
     policy: SessionPolicy,
-    actor: User | None,
+    actor: Actor,
     account_id: UUID,
     role: Role,
     now: datetime,
@@ -115,14 +124,16 @@ async def grant_role(
         AccountNotFound, OwnAccount, StaffProtected: The actor may not do this to that account.
     """
     account = await _lock(tx, actor, account_id)
-    await _set_roles(tx, policy, account, {*account.roles, role}, now=now)
+    if role not in account.roles:
+        tx.audit.add(Action.ROLE_GRANTED, account_id=account.id, by=actor, details={"role": role})
+        await _set_roles(tx, policy, account, {*account.roles, role}, now=now)
 
 
 async def withdraw_role(
     tx: Tx,
     *,
     policy: SessionPolicy,
-    actor: User | None,
+    actor: Actor,
     account_id: UUID,
     role: Role,
     now: datetime,
@@ -133,14 +144,16 @@ async def withdraw_role(
         AccountNotFound, OwnAccount, StaffProtected: The actor may not do this to that account.
     """
     account = await _lock(tx, actor, account_id)
-    await _set_roles(tx, policy, account, {*account.roles} - {role}, now=now)
+    if role in account.roles:
+        tx.audit.add(Action.ROLE_WITHDRAWN, account_id=account.id, by=actor, details={"role": role})
+        await _set_roles(tx, policy, account, {*account.roles} - {role}, now=now)
 
 
-async def _lock(tx: Tx, actor: User | None, account_id: UUID) -> Account:
+async def _lock(tx: Tx, actor: Actor, account_id: UUID) -> Account:
     account = await tx.accounts.find_locked(account_id)
     if account is None:
         raise AccountNotFound
-    if actor is not None:
+    if isinstance(actor, User):
         # So there is always an admin left: the last one has nobody else to be removed by.
         if actor.id == account.id:
             raise OwnAccount
@@ -152,8 +165,6 @@ async def _lock(tx: Tx, actor: User | None, account_id: UUID) -> Account:
 async def _set_roles(
     tx: Tx, policy: SessionPolicy, account: Account, roles: set[str], *, now: datetime
 ) -> None:
-    if roles == set(account.roles):
-        return
     account.roles = sorted(roles)
     await revoke_excessive_keys(tx, account=account, now=now)
     # Tokens tell the roles that their owner had when they were signed.

@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from auth_service.errors import EmailTaken, LinkInvalid, PasswordWrong
-from auth_service.models import Account, LinkPurpose
+from auth_service.models import Account, Action, LinkPurpose
 from auth_service.repositories.accounts import Identity
+from auth_service.repositories.audit import Owner
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.links import LinkSigner
 from auth_service.usecases.mail_requests import request_mail
@@ -43,14 +44,15 @@ async def change_password(
     """
     # Before the transaction's first statement: no connection is held while passwords are hashed.
     identity = await _prove_identity(
-        open_reads, passwords, user, current_password, field="current_password"
+        tx, open_reads, passwords, user, current_password, field="current_password"
     )
     new_hash = await passwords.hash_new(
         new_password, related=[identity.email, identity.username], field="new_password"
     )
     account = await tx.accounts.lock(user.id)
     if account.password_hash != identity.password_hash:
-        raise PasswordWrong(field="current_password")
+        raise _refused(tx, user, field="current_password")
+    tx.audit.add(Action.PASSWORD_CHANGED, account_id=account.id, by=user)
     await _replace_password(tx, policy, account, new_hash, now=now)
 
 
@@ -84,6 +86,7 @@ async def reset_password(
     account = await tx.accounts.lock(identity.id)
     if await tx.links.use(link_id, LinkPurpose.RESET_PASSWORD, now=now) is None:
         raise LinkInvalid
+    tx.audit.add(Action.PASSWORD_RESET, account_id=account.id, by=Owner(account.id))
     await _replace_password(tx, policy, account, new_hash, now=now)
     # Who had got hold of the account may have issued tokens; its owner issues others.
     await revoke_all_keys(tx, account_id=account.id, now=now)
@@ -106,7 +109,7 @@ async def request_email_change(
         PasswordWrong: The password is another.
         PasswordsBusy: Too many passwords are being hashed.
     """
-    await _prove_identity(open_reads, passwords, user, password, field="password")
+    await _prove_identity(tx, open_reads, passwords, user, password, field="password")
     await request_mail(
         tx, email=email, purpose=LinkPurpose.CHANGE_EMAIL, account_id=user.id, now=now
     )
@@ -133,6 +136,9 @@ async def confirm_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime
         raise EmailTaken
     # What was mailed to the former address works no longer.
     await tx.links.withdraw(account.id)
+    addresses = {"old_email": old_email, "email": account.email}
+    owner = Owner(account.id)
+    tx.audit.add(Action.EMAIL_CHANGED, account_id=owner.id, by=owner, personal=addresses)
     event = EmailChanged(
         account_id=account.id,
         old_email=old_email,
@@ -152,23 +158,31 @@ async def change_username(tx: Tx, *, user: User, username: str) -> None:
     account = await tx.accounts.lock(user.id)
     if account.username == username:
         return
+    names = {"old_username": account.username, "username": username}
     account.username = username
     await tx.accounts.save(account)
     await tx.personal_keys.rename_owner(account.id, username)
+    tx.audit.add(Action.USERNAME_CHANGED, account_id=account.id, by=user, personal=names)
     event = UsernameChanged(account_id=account.id, username=username)
     await tx.outbox.add(event, key=account.id)
 
 
 async def _prove_identity(
-    open_reads: OpenReads, passwords: Passwords, user: User, password: str, *, field: str
+    tx: Tx, open_reads: OpenReads, passwords: Passwords, user: User, password: str, *, field: str
 ) -> Identity:
     async with open_reads() as reads:
         identity = await reads.accounts.find_by_session(user.id, user.sid)
     if identity is None:
         raise InvalidToken
     if not await passwords.matches(password, identity.password_hash):
-        raise PasswordWrong(field=field)
+        raise _refused(tx, user, field=field)
     return identity
+
+
+def _refused(tx: Tx, user: User, *, field: str) -> PasswordWrong:
+    """Note that somebody with the user's token does not know the password."""
+    tx.audit.add(Action.PASSWORD_REFUSED, account_id=user.id, by=user)
+    return PasswordWrong(field=field)
 
 
 async def _replace_password(

@@ -9,10 +9,13 @@ READ_ACCOUNTS: Final = "accounts:read"
 END_SESSIONS: Final = "accounts:logout"
 WRITE_ACCOUNTS: Final = "accounts:write"
 WRITE_ROLES: Final = "roles:write"
+READ_AUDIT: Final = "audit:read"
 MODERATE: Final = "content:moderate"
 
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
-    Role.ADMIN: frozenset({READ_ACCOUNTS, END_SESSIONS, WRITE_ACCOUNTS, WRITE_ROLES, MODERATE}),
+    Role.ADMIN: frozenset(
+        {READ_ACCOUNTS, END_SESSIONS, WRITE_ACCOUNTS, WRITE_ROLES, READ_AUDIT, MODERATE}
+    ),
     Role.SUPPORT: frozenset({READ_ACCOUNTS, END_SESSIONS}),
     Role.MODERATOR: frozenset({MODERATE}),
 }

@@ -24,13 +24,15 @@ from auth_service.errors import (
     RefreshTokenReused,
     SessionNotFound,
 )
-from auth_service.models import Account, RefreshToken, Session
+from auth_service.models import Account, Action, RefreshToken, Session
+from auth_service.repositories.audit import Owner
 from auth_service.repositories.sessions import OpenSession
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.devices import describe_device
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.passwords import Passwords
 from common.contracts import SessionsRevoked, SessionStolen
+from common.errors import AppError
 from common.ids import new_id
 from common.tokens import User
 
@@ -98,21 +100,28 @@ async def log_in(
     """
     # Before the transaction's first statement: no connection is held while the password is hashed.
     async with open_reads() as reads:
-        password_hash = await reads.accounts.find_password_hash(email)
-    matches = await passwords.matches(password, password_hash)
-    if password_hash is None or not matches:
-        raise CredentialsInvalid
-    renewed = await passwords.renewed(password, password_hash)
+        identity = await reads.accounts.find_by_email(email)
+    matches = await passwords.matches(password, identity.password_hash if identity else None)
+    if identity is None or not matches:
+        raise _refused(tx, identity.id if identity else None, CredentialsInvalid())
+    renewed = await passwords.renewed(password, identity.password_hash)
     # Locked, so that whoever changes the password ends this session too, or prevents it.
     account = await tx.accounts.find_by_email(email, lock=True)
-    if account is None or account.password_hash != password_hash:
-        raise CredentialsInvalid
+    if account is None or account.password_hash != identity.password_hash:
+        raise _refused(tx, identity.id, CredentialsInvalid())
     if account.verified_at is None:
-        raise EmailNotVerified
+        raise _refused(tx, account.id, EmailNotVerified())
     if account.disabled_at is not None:
-        raise AccountDisabled
-    account.password_hash = renewed or password_hash
+        raise _refused(tx, account.id, AccountDisabled())
+    account.password_hash = renewed or identity.password_hash
     return await _open_session(tx, policy, account, client, now)
+
+
+def _refused(tx: Tx, account_id: UUID | None, error: AppError) -> AppError:
+    """Note a login that is refused, of an address without an account too, by the same statement."""
+    details = {"code": error.code}
+    tx.audit.add(Action.LOGIN_REFUSED, account_id=account_id, by=None, details=details)
+    return error
 
 
 async def refresh_session(
@@ -137,7 +146,7 @@ async def refresh_session(
     if stored.used_at is None:
         stored.used_at = session.last_used_at = now
         session.user_agent, session.network = client.user_agent, client.network
-        _store(tx, policy, session.id, policy.successor(token), now)
+        tx.sessions.add_token(_stored(policy, session.id, policy.successor(token), now))
     elif now - stored.used_at > policy.refresh_grace:
         await _report_theft(tx, policy, session, now=now)
         raise RefreshTokenReused
@@ -148,8 +157,9 @@ async def refresh_session(
 async def log_out(tx: Tx, *, policy: SessionPolicy, token: str, now: datetime) -> None:
     """End the session of a refresh token; of an unknown token there is nothing to end."""
     found = await tx.sessions.find_by_token(_hash(token))
-    if found is not None:
-        await _end_session(tx, policy, found[1], now=now)
+    if found is not None and await _end_session(tx, policy, found[1], now=now):
+        owner = Owner(found[1].account_id, found[1].id)
+        tx.audit.add(Action.LOGOUT, account_id=owner.id, by=owner)
 
 
 async def list_sessions(
@@ -183,12 +193,17 @@ async def end_session(
     if not ended:
         raise SessionNotFound
     await revoke_sessions(tx, policy=policy, account_id=user.id, session_ids=ended, now=now)
+    details = {"session_id": str(session_id)}
+    tx.audit.add(Action.LOGOUT, account_id=user.id, by=user, details=details)
 
 
 async def end_other_sessions(tx: Tx, *, policy: SessionPolicy, user: User, now: datetime) -> None:
     """End all of the caller's sessions but the one that asks."""
     ended = await tx.sessions.end_all(user.id, but=user.sid, now=now)
     await revoke_sessions(tx, policy=policy, account_id=user.id, session_ids=ended, now=now)
+    if ended:
+        details = {"sessions": len(ended)}
+        tx.audit.add(Action.LOGOUT, account_id=user.id, by=user, details=details)
 
 
 async def revoke_sessions(
@@ -220,14 +235,20 @@ async def _open_session(
         user_agent=client.user_agent,
         network=client.network,
     )
-    await tx.sessions.add(session)
     refresh_token = secrets.token_urlsafe(32)
-    _store(tx, policy, session.id, refresh_token, now)
+    owner = Owner(account.id, session.id)
+    await tx.sessions.open(
+        session,
+        _stored(policy, session.id, refresh_token, now),
+        tx.audit.values(Action.LOGIN, account_id=account.id, by=owner),
+    )
     return _tokens(policy, account, session, refresh_token, now)
 
 
 async def _report_theft(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:
     await _end_session(tx, policy, session, now=now)
+    details = {"session_id": str(session.id)}
+    tx.audit.add(Action.SESSION_STOLEN, account_id=session.account_id, by=None, details=details)
     account = await tx.accounts.get(session.account_id)
     event = SessionStolen(
         account_id=account.id,
@@ -239,10 +260,12 @@ async def _report_theft(tx: Tx, policy: SessionPolicy, session: Session, *, now:
     await tx.outbox.add(event, key=account.id)
 
 
-async def _end_session(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:
+async def _end_session(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> bool:
+    """End a session; tell whether it had not ended before."""
     account_id = session.account_id
     ended = await tx.sessions.end(session.id, account_id=account_id, now=now)
     await revoke_sessions(tx, policy=policy, account_id=account_id, session_ids=ended, now=now)
+    return bool(ended)
 
 
 def _hash(token: str) -> bytes:
@@ -250,14 +273,12 @@ def _hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def _store(tx: Tx, policy: SessionPolicy, session_id: UUID, token: str, now: datetime) -> None:
-    tx.sessions.add_token(
-        RefreshToken(
-            id=new_id(),
-            session_id=session_id,
-            token_hash=_hash(token),
-            expires_at=now + policy.refresh_life,
-        )
+def _stored(policy: SessionPolicy, session_id: UUID, token: str, now: datetime) -> RefreshToken:
+    return RefreshToken(
+        id=new_id(),
+        session_id=session_id,
+        token_hash=_hash(token),
+        expires_at=now + policy.refresh_life,
     )
 
 
