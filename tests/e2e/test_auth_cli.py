@@ -40,3 +40,8 @@ def test_the_first_admin_is_made_at_the_command_line(platform: Platform) -> None
         assert operate(platform, "withdraw", email, "admin").returncode == 0
         assert operate(platform, "accounts", tour.reader.username).stdout.count("verified") == 1
         assert operate(platform, "disable", "nobody@example.com").returncode == 2
+        told = operate(platform, "audit", "--account", email, "--action", "role_granted").stdout
+        assert "role=admin" in told
+        verified = operate(platform, "audit", "verify")
+        assert verified.stdout.startswith("The chain holds:")
+        assert verified.returncode == 0

@@ -4,7 +4,8 @@ AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid,
 │                    KeyExpiryTooFar, KeyScopeRefused
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
-├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected
+├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected,
+│                    StaffNotImpersonated, Impersonated
 ├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound, KeyNotFound
 ├── Conflict         EmailTaken, UsernameTaken, OwnAccount, TooManyKeys
 ├── RateLimited      PasswordsBusy
@@ -86,6 +87,16 @@ class AccountDisabled(Forbidden):
 class StaffProtected(Forbidden):
     code = "auth.staff_protected"
     message = "Only an admin changes the account of somebody with a role."
+
+
+class StaffNotImpersonated(Forbidden):
+    code = "auth.staff_not_impersonated"
+    message = "Nobody acts for somebody who has a role."
+
+
+class Impersonated(Forbidden):
+    code = "auth.impersonated"
+    message = "Whoever acts for somebody else may not do this."
 
 
 class PasswordWrong(Forbidden):

@@ -90,7 +90,7 @@ async def test_a_token_tells_roles_and_what_they_may_do(
     await staff(client, resources, "support")
     user = await speaks_for(client, resources, (await log_in(client, "root")).json())
     assert user.roles == {"support"}
-    assert user.scope == {"accounts:read", "accounts:logout"}
+    assert user.scope == {"accounts:read", "accounts:logout", "accounts:impersonate"}
 
 
 async def test_accounts_are_found_by_address_and_by_how_the_username_begins(

@@ -4,6 +4,7 @@ from auth_service.api.accounts import router as accounts
 from auth_service.api.administration import router as administration
 from auth_service.api.audit import router as audit
 from auth_service.api.credentials import router as credentials
+from auth_service.api.impersonation import router as impersonation
 from auth_service.api.introspection import router as introspection
 from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
@@ -21,6 +22,7 @@ routers = (
     sessions,
     personal_keys,
     administration,
+    impersonation,
     audit,
     keys,
     links,

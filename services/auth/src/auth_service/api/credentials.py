@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
-from auth_service.api.dependencies import InTransaction, SessionUser, WithResources
+from auth_service.api.dependencies import InTransaction, OwnerSession, SessionUser, WithResources
 from auth_service.api.pages import confirmation_page, reset_page
 from auth_service.api.schemas.credentials import (
     EmailChange,
@@ -16,14 +16,13 @@ from auth_service.api.schemas.credentials import (
 from auth_service.models import LinkPurpose
 from auth_service.usecases import credentials, mail_requests
 from common.clock import utc_now
-from common.http.dependencies import CurrentSession
 
 router = APIRouter(prefix="/api/v1/auth", tags=["credentials"])
 
 
 @router.post("/change-password", status_code=status.HTTP_204_NO_CONTENT)
 async def change_password(
-    body: PasswordChange, tx: InTransaction, resources: WithResources, user: CurrentSession
+    body: PasswordChange, tx: InTransaction, resources: WithResources, user: OwnerSession
 ) -> None:
     """Change the caller's password; every session ends, this one too."""
     await credentials.change_password(
@@ -75,7 +74,7 @@ async def reset_password(body: PasswordReset, tx: InTransaction, resources: With
 
 @router.post("/change-email", status_code=status.HTTP_202_ACCEPTED)
 async def change_email(
-    body: EmailChange, tx: InTransaction, resources: WithResources, user: CurrentSession
+    body: EmailChange, tx: InTransaction, resources: WithResources, user: OwnerSession
 ) -> MailAccepted:
     """Ask for a mail to the caller's new address; the answer is the same for any address."""
     await credentials.request_email_change(

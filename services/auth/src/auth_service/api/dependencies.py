@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from auth_service.api.networks import client_of_request
+from auth_service.errors import Impersonated
 from auth_service.resources import Resources
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.sessions import Client
@@ -43,7 +44,31 @@ async def reads(request: Request) -> AsyncIterator[Reads]:
         yield opened
 
 
-async def session_user(user: CurrentSession, resources: WithResources) -> User:
+async def owner_user(user: CurrentUser) -> User:
+    """Return whom the token speaks for, who acts themselves or by a token of theirs.
+
+    Raises:
+        Impersonated: One of the platform's people acts for them.
+    """
+    if user.impersonator is not None:
+        raise Impersonated
+    return user
+
+
+async def owner_session(user: CurrentSession) -> User:
+    """Return whom the token of a session speaks for, who acts themselves.
+
+    Raises:
+        Impersonated: One of the platform's people acts for them.
+    """
+    return await owner_user(user)
+
+
+OwnerUser = Annotated[User, Depends(owner_user)]
+OwnerSession = Annotated[User, Depends(owner_session)]
+
+
+async def session_user(user: OwnerSession, resources: WithResources) -> User:
     """Return whom the token speaks for, whose session has not ended a moment ago either.
 
     Raises:
@@ -69,7 +94,7 @@ FromClient = Annotated[Client, Depends(client)]
 def requires(scope: str) -> Any:
     """Return the dependency of a route that only tokens of this scope may use."""
 
-    async def scoped_user(user: CurrentUser) -> User:
+    async def scoped_user(user: OwnerUser) -> User:
         if scope not in user.scope:
             raise Forbidden
         return user

@@ -4,7 +4,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response, status
 
-from auth_service.api.dependencies import InTransaction, SessionUser, WithReads, WithResources
+from auth_service.api.dependencies import (
+    InTransaction,
+    OwnerSession,
+    SessionUser,
+    WithReads,
+    WithResources,
+)
 from auth_service.api.schemas.personal_keys import (
     PersonalKeyCreate,
     PersonalKeyCreated,
@@ -23,7 +29,7 @@ _KIND = "keys"
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def create_key(
     body: PersonalKeyCreate,
-    user: CurrentSession,
+    user: OwnerSession,
     tx: InTransaction,
     resources: WithResources,
     response: Response,

@@ -127,5 +127,6 @@ def _session(row: OpenSession, current_id: UUID) -> SessionRead:
         network=row.network,
         created_at=row.created_at,
         last_used_at=row.last_used_at,
+        impersonated=row.impersonator_id is not None,
         current=row.id == current_id,
     )

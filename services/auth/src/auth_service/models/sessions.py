@@ -3,16 +3,26 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
 
 
 class Session(Base):
-    """`user_agent` and `network` are where it was used last, for its owner to recognise it."""
+    """`user_agent` and `network` are where it was used last, for its owner to recognise it.
+
+    `impersonator_id` is who opened it, of the platform's people, in the name of the owner.
+    """
 
     __tablename__ = "sessions"
+    __table_args__ = (
+        Index(
+            "ix_sessions_impersonator_id",
+            "impersonator_id",
+            postgresql_where=text("impersonator_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(
@@ -22,6 +32,7 @@ class Session(Base):
     last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
     user_agent: Mapped[str] = mapped_column(server_default="")
     network: Mapped[str | None]
+    impersonator_id: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Insert, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.models import AuditEntry, Base, RefreshToken, Session
@@ -81,13 +81,18 @@ class Sessions:
 
     async def end(self, session_id: UUID, *, account_id: UUID, now: datetime) -> list[UUID]:
         """End a session of an account; return it, nothing if it has ended or is another's."""
-        return await self._end(account_id, Session.id == session_id, now=now)
+        which = (Session.account_id == account_id, Session.id == session_id)
+        return await self._end(*which, now=now)
 
     async def end_all(
         self, account_id: UUID, *, but: UUID | None = None, now: datetime
     ) -> list[UUID]:
-        """End every session of an account, or all but one; return those that ended."""
-        return await self._end(account_id, *([Session.id != but] if but else []), now=now)
+        """End every session of an account, or all but one; return those that ended.
+
+        Those that its owner opened in the name of others are among them.
+        """
+        opened = or_(Session.account_id == account_id, Session.impersonator_id == account_id)
+        return await self._end(opened, *([Session.id != but] if but else []), now=now)
 
     async def is_open(self, account_id: UUID, session_id: UUID) -> bool:
         """Tell whether this session of the account has not ended."""
@@ -100,12 +105,10 @@ class Sessions:
         """Let auth's own processes know that access tokens of these sessions count no longer."""
         await add_revocations(self._session, session_ids, expires_at=expires_at)
 
-    async def _end(
-        self, account_id: UUID, *which: ColumnElement[bool], now: datetime
-    ) -> list[UUID]:
+    async def _end(self, *which: ColumnElement[bool], now: datetime) -> list[UUID]:
         ended = (
             update(Session)
-            .where(Session.account_id == account_id, Session.ended_at.is_(None), *which)
+            .where(Session.ended_at.is_(None), *which)
             .values(ended_at=now)
             .returning(Session.id)
         )
@@ -121,6 +124,7 @@ class OpenSession:
     last_used_at: datetime
     user_agent: str
     network: str | None
+    impersonator_id: UUID | None
 
 
 class SessionReads:
@@ -142,6 +146,7 @@ class SessionReads:
         *,
         used_since: datetime,
         opened_since: datetime,
+        impersonated_since: datetime,
         after: UUID | None,
         limit: int,
     ) -> list[OpenSession]:
@@ -152,12 +157,15 @@ class SessionReads:
             Session.last_used_at,
             Session.user_agent,
             Session.network,
+            Session.impersonator_id,
         )
+        by_owner = Session.impersonator_id.is_(None)
         query = select(*columns).where(
             Session.account_id == account_id,
             Session.ended_at.is_(None),
             Session.last_used_at > used_since,
             Session.created_at > opened_since,
+            or_(by_owner, Session.created_at > impersonated_since),
         )
         if after is not None:
             query = query.where(Session.id < after)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
@@ -23,28 +24,46 @@ class AccessTokenSigner:
     life_seconds: int
 
     def sign(
-        self, account: Account, *, session_id: UUID, auth_time: datetime, now: datetime
+        self,
+        account: Account,
+        *,
+        session_id: UUID,
+        auth_time: datetime,
+        now: datetime,
+        impersonator_id: UUID | None = None,
+        life_seconds: int | None = None,
     ) -> str:
         """Return an access token for an account's session.
+
+        Args:
+            account: Whom it speaks for.
+            session_id: The session.
+            auth_time: When its opener proved who they are.
+            now: The time.
+            impersonator_id: Who really acts, if another (RFC 8693, 4.1); such a token has no role.
+            life_seconds: Its life, if not that of all.
 
         Raises:
             SigningKeysUnknown: This process does not know the key that signs now.
         """
         issued_at = int(now.timestamp())
-        claims = {
+        roles = [] if impersonator_id else sorted(account.roles)
+        claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": str(account.id),
             "sid": str(session_id),
             "jti": str(new_id()),
             "username": account.username,
-            "scope": " ".join(scopes_of(account.roles)),
-            "roles": sorted(account.roles),
+            "scope": " ".join(scopes_of(roles)),
+            "roles": roles,
             "acr": "1",
             "auth_time": int(auth_time.timestamp()),
             "iat": issued_at,
-            "exp": issued_at + self.life_seconds,
+            "exp": issued_at + (life_seconds or self.life_seconds),
         }
+        if impersonator_id:
+            claims["act"] = {"sub": str(impersonator_id)}
         key = self.key_at(now)
         algorithm = str(key.alg)
         header = {"alg": algorithm, "typ": "at+jwt", "kid": key.kid}

@@ -8,15 +8,24 @@ from auth_service.models import Role
 READ_ACCOUNTS: Final = "accounts:read"
 END_SESSIONS: Final = "accounts:logout"
 WRITE_ACCOUNTS: Final = "accounts:write"
+IMPERSONATE: Final = "accounts:impersonate"
 WRITE_ROLES: Final = "roles:write"
 READ_AUDIT: Final = "audit:read"
 MODERATE: Final = "content:moderate"
 
 SCOPES: Final[Mapping[str, frozenset[str]]] = {
     Role.ADMIN: frozenset(
-        {READ_ACCOUNTS, END_SESSIONS, WRITE_ACCOUNTS, WRITE_ROLES, READ_AUDIT, MODERATE}
+        {
+            READ_ACCOUNTS,
+            END_SESSIONS,
+            WRITE_ACCOUNTS,
+            IMPERSONATE,
+            WRITE_ROLES,
+            READ_AUDIT,
+            MODERATE,
+        }
     ),
-    Role.SUPPORT: frozenset({READ_ACCOUNTS, END_SESSIONS}),
+    Role.SUPPORT: frozenset({READ_ACCOUNTS, END_SESSIONS, IMPERSONATE}),
     Role.MODERATOR: frozenset({MODERATE}),
 }
 

@@ -37,6 +37,7 @@ from common.ids import new_id
 from common.tokens import User
 
 _REVOKED_AT_ONCE: Final = 500
+_LONGEST_IMPERSONATION_SECONDS: Final = 900
 # Verifiers allow for clocks that differ, and a token may be signed while its session ends.
 _TOKEN_MARGIN: Final = timedelta(seconds=60)
 
@@ -55,6 +56,11 @@ class SessionPolicy:
     def revocation_life(self) -> timedelta:
         """How long after the end of a session a token of its might still be accepted."""
         return timedelta(seconds=self.signer.life_seconds) + _TOKEN_MARGIN
+
+    @property
+    def impersonation_seconds(self) -> int:
+        """How long a token lives that speaks for somebody else."""
+        return min(self.signer.life_seconds, _LONGEST_IMPERSONATION_SECONDS)
 
     def successor(self, token: str) -> str:
         """Return the token that replaces `token`: always the same one, and only for its holder."""
@@ -176,6 +182,7 @@ async def list_sessions(
         user.id,
         used_since=now - policy.refresh_life,
         opened_since=now - policy.session_life,
+        impersonated_since=now - timedelta(seconds=policy.impersonation_seconds),
         after=after,
         limit=limit,
     )

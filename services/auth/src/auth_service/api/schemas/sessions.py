@@ -35,4 +35,5 @@ class SessionRead(BaseModel):
     )
     created_at: datetime
     last_used_at: datetime
+    impersonated: bool = Field(description="Whether staff opened it in the owner's name.")
     current: bool = Field(description="Whether it is the session that asks.")
