@@ -141,6 +141,7 @@ async def test_a_bad_answer_leaves_the_keys_in_use(
         assert await accepts(platform, "first")()
 
 
+@pytest.mark.usefixtures("_empty_table")
 async def test_a_token_of_an_unknown_key_has_the_keys_read_before_their_time(
     database_url: str, keys_route: respx.Route
 ) -> None:
@@ -150,6 +151,7 @@ async def test_a_token_of_an_unknown_key_has_the_keys_read_before_their_time(
         await eventually(accepts(platform, "next"))
 
 
+@pytest.mark.usefixtures("_empty_table")
 async def test_no_number_of_unknown_keys_has_the_keys_read_all_the_time(
     monkeypatch: pytest.MonkeyPatch, database_url: str, keys_route: respx.Route
 ) -> None:
