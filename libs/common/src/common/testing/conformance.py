@@ -66,6 +66,8 @@ HOSTILE_BODIES = {
     "a lone surrogate": (b'{"a": "\\ud800"}', "common.invalid_text"),
     "a lone surrogate in a name": (b'{"\\udfff": 1}', "common.invalid_text"),
     "invalid UTF-8": (b'{"a": "\xff"}', "common.invalid_text"),
+    "a member twice": (b'{"a": 1, "b": "\\":", "a" : 1}', "common.duplicate_member"),
+    "a member twice, inside": (b'[{"a": {"\\u0062": 1, "b": 2}}]', "common.duplicate_member"),
     "65 bits": (b'{"a": 36893488147419103232}', "common.number_out_of_range"),
     "5,000 digits": (b'{"a": ' + b"9" * 5000 + b"}", "common.number_out_of_range"),
 }
