@@ -2,7 +2,7 @@
 
 AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid,
-│                    KeyExpiryTooFar, KeyScopeRefused
+│                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected,
 │                    StaffNotImpersonated, Impersonated
@@ -51,6 +51,11 @@ class KeyExpiryTooFar(Invalid):
 class KeyScopeRefused(Invalid):
     code = "auth.key_scope_refused"
     message = "A personal access token may do no more than its owner."
+
+
+class UsernameReserved(Invalid):
+    code = "auth.username_reserved"
+    message = "The username {username} is kept for the platform."
 
 
 class CredentialsInvalid(Unauthenticated):
@@ -145,8 +150,10 @@ class EmailTaken(Conflict):
 
 
 class UsernameTaken(Conflict):
+    """Somebody has it, or one that looks the same: which of them is not said."""
+
     code = "auth.username_taken"
-    message = "The username {username} is taken."
+    message = "The username {username} is taken, or looks like one that is."
 
 
 class TooManyKeys(Conflict):

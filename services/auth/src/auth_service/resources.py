@@ -21,6 +21,7 @@ from auth_service.usecases.passwords import Passwords, open_passwords
 from auth_service.usecases.personal_keys import PersonalKeyPolicy
 from auth_service.usecases.sessions import SessionPolicy
 from auth_service.usecases.signing_keys import KeyPolicy, keep_keys
+from auth_service.usecases.usernames import Usernames
 from common.clock import utc_now
 from common.errors import Unavailable
 from common.platform import Platform, open_platform
@@ -40,6 +41,7 @@ class Resources:
     settings: Settings
     platform: Platform
     passwords: Passwords
+    usernames: Usernames
     links: LinkSigner
     sessions: SessionPolicy
     personal_keys: PersonalKeyPolicy
@@ -91,7 +93,16 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     async with open_platform("auth", settings) as platform, open_passwords(settings) as passwords:
         links = LinkSigner(secret, settings.public_url)
         resources = Resources(
-            settings, platform, passwords, links, policy, personal_keys, mail, keys, ring
+            settings,
+            platform,
+            passwords,
+            Usernames(settings.product_name),
+            links,
+            policy,
+            personal_keys,
+            mail,
+            keys,
+            ring,
         )
         try:
             await read_signing_keys(resources)

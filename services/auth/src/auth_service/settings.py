@@ -71,5 +71,6 @@ class Settings(ServiceSettings):
         " Others wait.",
     )
     product_name: str = Field(
-        "Colonnade", description="Name of the product, which no password may contain."
+        "Colonnade",
+        description="Name of the product: no password contains it, and no username is it.",
     )

@@ -39,7 +39,7 @@ ALLOWED = {
 
 
 async def staff(
-    client: httpx.AsyncClient, resources: Resources, role: str, name: str = "root"
+    client: httpx.AsyncClient, resources: Resources, role: str, name: str = "chief"
 ) -> dict[str, str]:
     """The header of somebody with a role; of nobody, and of a user without one."""
     if role == "nobody":
@@ -88,7 +88,7 @@ async def test_a_token_tells_roles_and_what_they_may_do(
     user = await speaks_for(client, resources, tokens)
     assert (user.roles, user.scope) == (frozenset(), frozenset())
     await staff(client, resources, "support")
-    user = await speaks_for(client, resources, (await log_in(client, "root")).json())
+    user = await speaks_for(client, resources, (await log_in(client, "chief")).json())
     assert user.roles == {"support"}
     assert user.scope == {"accounts:read", "accounts:logout", "accounts:impersonate"}
 
@@ -116,7 +116,7 @@ async def test_accounts_are_found_by_address_and_by_how_the_username_begins(
         "adam",
         "a_a",
         "grace",
-        "root",
+        "chief",
     ]
     shown = (await client.get(f"{PATH}/{await id_of(resources)}", headers=headers)).json()
     assert (shown["email"], shown["roles"], shown["disabled_at"]) == ("ada@example.com", [], None)
@@ -195,7 +195,7 @@ async def test_nobody_changes_their_own_account(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
     headers = await staff(client, resources, "admin")
-    own = await id_of(resources, "root")
+    own = await id_of(resources, "chief")
     for method, path in ALLOWED:
         if method != "GET":
             answer = await client.request(method, PATH + path.format(id=own), headers=headers)
@@ -207,7 +207,7 @@ async def test_support_does_nothing_to_people_with_roles(
 ) -> None:
     await staff(client, resources, "admin")
     headers = await staff(client, resources, "support", "helper")
-    path = f"{PATH}/{await id_of(resources, 'root')}/logout"
+    path = f"{PATH}/{await id_of(resources, 'chief')}/logout"
     problem = assert_problem(await client.post(path, headers=headers), 403)
     assert problem["code"] == "auth.staff_protected"
 
@@ -220,7 +220,7 @@ async def test_what_is_not_there_is_not_found(
         if path:
             answer = await client.request(method, PATH + path.format(id=uuid4()), headers=headers)
             assert assert_problem(answer, 404)["code"] == "auth.account_not_found"
-    known = f"{PATH}/{await id_of(resources, 'root')}"
+    known = f"{PATH}/{await id_of(resources, 'chief')}"
     for method, path in (("PUT", f"{known}/roles/emperor"), ("POST", f"{PATH}/x/disable")):
         assert_problem(await client.request(method, path, headers=headers), 422)
 

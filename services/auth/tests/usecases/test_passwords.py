@@ -62,6 +62,7 @@ async def register(resources: Resources, watch: Watch) -> None:
     async with resources.transaction() as tx:
         await register_account(
             tx,
+            usernames=resources.usernames,
             passwords=watch,
             email="grace@example.com",
             username="grace",

@@ -18,6 +18,7 @@ async def register_account(
     """Register an address. The answer is the same whether or not the address is known."""
     await accounts.register_account(
         tx,
+        usernames=resources.usernames,
         passwords=resources.passwords,
         email=body.email,
         username=body.username,

@@ -103,6 +103,9 @@ async def confirm_email(
 
 
 @router.post("/change-username", status_code=status.HTTP_204_NO_CONTENT)
-async def change_username(body: UsernameChange, tx: InTransaction, user: SessionUser) -> None:
+async def change_username(
+    body: UsernameChange, tx: InTransaction, resources: WithResources, user: SessionUser
+) -> None:
     """Change the caller's username; copies of it follow."""
-    await credentials.change_username(tx, user=user, username=body.username)
+    names = resources.usernames
+    await credentials.change_username(tx, usernames=names, user=user, username=body.username)

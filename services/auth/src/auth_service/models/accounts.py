@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
+from auth_service.models.usernames import SKELETON
 from common.db import Timestamps
 
 
@@ -33,6 +34,7 @@ class Account(Timestamps, Base):
             "username",
             postgresql_ops={"username": "text_pattern_ops"},
         ),
+        Index("uq_accounts_username_skeleton", SKELETON, unique=True),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

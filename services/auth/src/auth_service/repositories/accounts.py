@@ -5,13 +5,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, not_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.errors import UsernameTaken
 from auth_service.models import Account, Link, Session
+from auth_service.models.usernames import SKELETON, skeleton
 from common.db.violations import constraint_of
+
+_USERNAME: Final = ("uq_accounts_username", "uq_accounts_username_skeleton")
 
 
 class Accounts:
@@ -48,10 +52,41 @@ class Accounts:
             query = query.where(Account.id > after)
         return list((await self._session.execute(query.limit(limit))).scalars())
 
-    async def username_is_taken(self, username: str) -> bool:
-        """Tell whether any account has the username."""
-        query = select(Account.id).where(Account.username == username)
-        return (await self._session.execute(query)).first() is not None
+    async def username_is_taken(self, username: str, *, email: str) -> bool:
+        """Tell whether a username, or one that looks like it, is not free for an address.
+
+        The unverified account of that address does not count: it may be registered again.
+        """
+        own = and_(Account.email == email, Account.verified_at.is_(None))
+        query = select(Account.id).where(literal(skeleton(username)) == SKELETON, not_(own))
+        found = await self._session.execute(query)
+        return found.first() is not None
+
+    async def register(self, account: Account) -> Account:
+        """Write an account and return the one of its address as it is now, locked against others.
+
+        One that exists takes username and password over, unless it is verified: then it stays as
+        it is. It is the same statement in each case.
+
+        Raises:
+            UsernameTaken: Another account has the username, or one that looks like it.
+        """
+        names = ("id", "email", "username", "password_hash")
+        row = insert(Account).values({name: getattr(account, name) for name in names})
+        verified = Account.verified_at.is_not(None)
+        kept = {
+            name: case((verified, getattr(Account, name)), else_=row.excluded[name])
+            for name in ("username", "password_hash")
+        }
+        upsert = row.on_conflict_do_update(
+            index_elements=[Account.email], set_=kept | {"updated_at": func.now()}
+        ).returning(Account)
+        try:
+            return (await self._session.scalars(upsert)).one()
+        except IntegrityError as error:
+            if constraint_of(error) in _USERNAME:
+                raise UsernameTaken(username=account.username, field="username") from error
+            raise
 
     async def remove_unverified(self, email: str) -> None:
         """Delete the account of an address that nobody has verified."""
@@ -63,18 +98,18 @@ class Accounts:
         """Write an account; False when another one has the address.
 
         Raises:
-            UsernameTaken: Another account has the username.
+            UsernameTaken: Another account has the username, or one that looks like it.
         """
         username = account.username
         try:
             async with self._session.begin_nested():
                 self._session.add(account)
         except IntegrityError as error:
-            match constraint_of(error):
-                case "uq_accounts_username":
-                    raise UsernameTaken(username=username, field="username") from error
-                case "uq_accounts_email":
-                    return False
+            constraint = constraint_of(error)
+            if constraint in _USERNAME:
+                raise UsernameTaken(username=username, field="username") from error
+            if constraint == "uq_accounts_email":
+                return False
             raise
         return True
 

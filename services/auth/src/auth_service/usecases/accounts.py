@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from auth_service.errors import LinkInvalid, UsernameTaken
+from auth_service.errors import UsernameTaken
 from auth_service.models import Account, LinkPurpose
 from auth_service.unit_of_work import Tx
-from auth_service.usecases.links import LinkSigner, open_link
+from auth_service.usecases.links import LinkSigner, open_link, use_link
 from auth_service.usecases.passwords import Passwords
+from auth_service.usecases.usernames import Usernames
 from common.contracts import (
     AccountRegistered,
     EmailVerificationRequested,
@@ -19,6 +20,7 @@ from common.ids import new_id
 async def register_account(
     tx: Tx,
     *,
+    usernames: Usernames,
     passwords: Passwords,
     email: str,
     username: str,
@@ -29,30 +31,35 @@ async def register_account(
     """Register an address; whether it is known shows in the mail alone.
 
     For an unverified account the latest registration counts: it replaces password and username.
+    The statements are the same in each case, so that their time tells nothing either.
 
     Raises:
+        UsernameReserved: The username speaks for the platform.
         PasswordTooShort: The password has fewer than 15 characters.
         PasswordTooLong: The password has more than 128 characters.
         PasswordTooCommon: The password is easy to guess.
         PasswordsBusy: Too many passwords are being hashed.
-        UsernameTaken: Another account has the username.
+        UsernameTaken: Another account has the username, or one that looks like it.
     """
+    usernames.refuse_reserved(username)
     # Before the first statement: a connection is not held while the password is hashed.
     password_hash = await passwords.hash_new(password, related=[email, username])
-    account = await tx.accounts.find_by_email(email, lock=True)
-    if account is None:
-        account = Account(id=new_id(), email=email, username=username, password_hash=password_hash)
-        if not await tx.accounts.save(account):
-            # Another request registered the address in this moment: this one comes second.
-            account = await tx.accounts.find_by_email(email, lock=True)
-            if account is None:
-                return
-    if account.verified_at is not None:
-        await _report_known_address(tx, account, username)
-        return
-    account.username, account.password_hash = username, password_hash
-    await tx.accounts.save(account)
-    await _request_verification(tx, account, life=timedelta(seconds=link_seconds), now=now)
+    # Also a username that is taken by the very account of a verified address is taken.
+    if await tx.accounts.username_is_taken(username, email=email):
+        raise UsernameTaken(username=username, field="username")
+    account = await tx.accounts.register(
+        Account(id=new_id(), email=email, username=username, password_hash=password_hash)
+    )
+    known = account.verified_at is not None
+    # The link to a verified address has expired when it is made, and is not mailed.
+    life = timedelta() if known else timedelta(seconds=link_seconds)
+    purpose = LinkPurpose.VERIFY_EMAIL
+    link_id = await open_link(tx, account, purpose, email=email, life=life, now=now)
+    to = {"account_id": account.id, "email": email, "username": account.username}
+    event = (
+        KnownAddressRegistered(**to) if known else EmailVerificationRequested(**to, link_id=link_id)
+    )
+    await tx.outbox.add(event, key=account.id)
 
 
 async def list_registered(tx: Tx, *, after: UUID | None, limit: int) -> list[AccountRegistered]:
@@ -61,39 +68,15 @@ async def list_registered(tx: Tx, *, after: UUID | None, limit: int) -> list[Acc
     return [AccountRegistered(account_id=each.id, username=each.username) for each in accounts]
 
 
-async def _report_known_address(tx: Tx, account: Account, username: str) -> None:
-    # The same answer as for an unknown address, in every case: also a username that is taken by
-    # this very account is taken.
-    if await tx.accounts.username_is_taken(username):
-        raise UsernameTaken(username=username, field="username")
-    event = KnownAddressRegistered(
-        account_id=account.id, email=account.email, username=account.username
-    )
-    await tx.outbox.add(event, key=account.id)
-
-
-async def _request_verification(
-    tx: Tx, account: Account, *, life: timedelta, now: datetime
-) -> None:
-    purpose = LinkPurpose.VERIFY_EMAIL
-    link_id = await open_link(tx, account, purpose, email=account.email, life=life, now=now)
-    event = EmailVerificationRequested(
-        account_id=account.id, email=account.email, username=account.username, link_id=link_id
-    )
-    await tx.outbox.add(event, key=account.id)
-
-
 async def verify_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime) -> None:
     """Verify an account's address with the token of the mailed link, once.
 
     Raises:
         LinkInvalid: The token is forged, used, replaced or too old.
     """
-    link_id = signer.read(token, LinkPurpose.VERIFY_EMAIL)
-    account_id = await tx.links.use(link_id, LinkPurpose.VERIFY_EMAIL, now=now)
-    if account_id is None:
-        raise LinkInvalid
-    account = await tx.accounts.get(account_id)
+    account, _ = await use_link(
+        tx, signer=signer, token=token, purpose=LinkPurpose.VERIFY_EMAIL, now=now
+    )
     account.verified_at = now
     event = AccountRegistered(account_id=account.id, username=account.username)
     await tx.outbox.add(event, key=account.id)

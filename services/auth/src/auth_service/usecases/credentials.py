@@ -12,11 +12,12 @@ from auth_service.models import Account, Action, LinkPurpose
 from auth_service.repositories.accounts import Identity
 from auth_service.repositories.audit import Owner
 from auth_service.unit_of_work import Reads, Tx
-from auth_service.usecases.links import LinkSigner
+from auth_service.usecases.links import LinkSigner, use_link
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
 from auth_service.usecases.personal_keys import revoke_all_keys
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
+from auth_service.usecases.usernames import Usernames
 from common.contracts import EmailChanged, PasswordChanged, UsernameChanged
 from common.tokens import InvalidToken, User
 
@@ -122,12 +123,9 @@ async def confirm_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime
         LinkInvalid: The token is forged, used, replaced or too old.
         EmailTaken: The address has become another account's meanwhile.
     """
-    link_id = signer.read(token, LinkPurpose.CHANGE_EMAIL)
-    link = await tx.links.find_open(link_id, now=now)
-    if link is None or link.email is None:
-        raise LinkInvalid
-    account = await tx.accounts.lock(link.account_id)
-    if await tx.links.use(link_id, LinkPurpose.CHANGE_EMAIL, now=now) is None:
+    purpose = LinkPurpose.CHANGE_EMAIL
+    account, link = await use_link(tx, signer=signer, token=token, purpose=purpose, now=now)
+    if link.email is None:
         raise LinkInvalid
     # Who reads the mail has proved what whoever registered the address never did.
     await tx.accounts.remove_unverified(link.email)
@@ -149,15 +147,17 @@ async def confirm_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime
     await tx.outbox.add(event, key=account.id)
 
 
-async def change_username(tx: Tx, *, user: User, username: str) -> None:
+async def change_username(tx: Tx, *, usernames: Usernames, user: User, username: str) -> None:
     """Give the caller another username; tokens tell it from the next refresh on.
 
     Raises:
-        UsernameTaken: Another account has it.
+        UsernameReserved: It speaks for the platform.
+        UsernameTaken: Another account has it, or one that looks like it.
     """
     account = await tx.accounts.lock(user.id)
     if account.username == username:
         return
+    usernames.refuse_reserved(username)
     names = {"old_username": account.username, "username": username}
     account.username = username
     await tx.accounts.save(account)

@@ -76,6 +76,24 @@ async def open_link(
     return link.id
 
 
+async def use_link(
+    tx: Tx, *, signer: LinkSigner, token: str, purpose: LinkPurpose, now: datetime
+) -> tuple[Account, Link]:
+    """Use a link up, once; return its account, locked, and the link.
+
+    Raises:
+        LinkInvalid: The token is forged, used, replaced or too old.
+    """
+    link = await tx.links.find_open(signer.read(token, purpose), now=now)
+    if link is None:
+        raise LinkInvalid
+    # The account first, as everywhere: whoever replaces the link holds it, too.
+    account = await tx.accounts.find_locked(link.account_id)
+    if account is None or await tx.links.use(link.id, purpose, now=now) is None:
+        raise LinkInvalid
+    return account, link
+
+
 async def read_mail_link(tx: Tx, *, signer: LinkSigner, link_id: UUID, now: datetime) -> str:
     """Return the URL to mail, as long as the link can still be used.
 
