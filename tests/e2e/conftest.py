@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory, spans: Receiver) -> Itera
         redis_url=os.environ.get("REDIS_URL"),
         otlp_endpoint=spans.url,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTH_SIGNING_KEY_PUBLISH_SECONDS", "6")
-        with running_stack(layout, settings) as stack:
-            yield Platform(stack, settings)
+    with ExitStack() as opened:
+        # Of the stack alone: other tests of this process have settings of their own.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AUTH_SIGNING_KEY_PUBLISH_SECONDS", "6")
+            stack = opened.enter_context(running_stack(layout, settings))
+        yield Platform(stack, settings)
     assert marked(layout.marker) == []

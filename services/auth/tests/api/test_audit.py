@@ -130,7 +130,7 @@ async def test_what_staff_does_is_told_without_where_they_are(
     assert {(each["by"], each["network"], each["device"]) for each in entries} == {
         ("staff", None, None)
     }
-    root = await id_of(resources, "root")
+    root = await id_of(resources, "chief")
     acted = await listed(client, admin, actor=root, account=await id_of(resources))
     assert [each["action"] for each in acted] == [each["action"] for each in entries]
     assert {each["actor_id"] for each in acted} == {root}

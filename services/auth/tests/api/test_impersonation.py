@@ -55,7 +55,7 @@ async def test_a_helper_gets_a_short_token_that_names_them_and_has_no_role(
     opened = await impersonated(client, resources, role)
     user = await speaks_for(client, resources, opened)
     assert (str(user.id), user.username) == (await id_of(resources), "ada")
-    assert str(user.impersonator) == await id_of(resources, "root")
+    assert str(user.impersonator) == await id_of(resources, "chief")
     assert (user.roles, user.scope) == (frozenset(), frozenset())
     assert str(user.sid) == opened["session_id"]
     assert 0 < opened["expires_in"] <= 900
@@ -82,11 +82,11 @@ async def test_admins_read_who_it_was_and_why(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
     await impersonated(client, resources)
-    admin = await staff(client, resources, "admin", "chief")
+    admin = await staff(client, resources, "admin", "captain")
     query = {"action": "impersonation_started"}
     answer = await client.get("/api/v1/auth/admin/audit", params=query, headers=admin)
     [entry] = answer.json()["items"]
-    assert entry["actor_id"] == await id_of(resources, "root")
+    assert entry["actor_id"] == await id_of(resources, "chief")
     assert entry["account_id"] == await id_of(resources)
     assert entry["personal"]["reason"] == "ticket 4711"
 
@@ -159,7 +159,7 @@ async def test_whom_nobody_can_be_is_refused(
     await logged_in(client, resources)
     await change(resources, disabled_at=Account.created_at)
     for account_id, status, code in (
-        (await id_of(resources, "root"), 409, "auth.own_account"),
+        (await id_of(resources, "chief"), 409, "auth.own_account"),
         (await id_of(resources, "unverified"), 403, "auth.email_not_verified"),
         (await id_of(resources), 403, "auth.account_disabled"),
         (str(uuid4()), 404, "auth.account_not_found"),
@@ -184,7 +184,7 @@ async def test_a_helper_who_lost_the_right_a_moment_ago_is_refused(
 ) -> None:
     await logged_in(client, resources)
     headers = await staff(client, resources, "support")
-    await change(resources, "root", roles=[])
+    await change(resources, "chief", roles=[])
     answer = await impersonate(client, headers, await id_of(resources))
     assert assert_problem(answer, 403)["code"] == "common.forbidden"
 
@@ -194,9 +194,9 @@ async def test_a_helper_who_lost_the_right_a_moment_ago_is_refused(
     [
         ("ada", "POST", "/disable"),
         ("ada", "POST", "/logout"),
-        ("root", "POST", "/disable"),
-        ("root", "POST", "/logout"),
-        ("root", "DELETE", "/roles/support"),
+        ("chief", "POST", "/disable"),
+        ("chief", "POST", "/logout"),
+        ("chief", "DELETE", "/roles/support"),
     ],
 )
 async def test_it_ends_with_the_sessions_of_either(
@@ -204,7 +204,7 @@ async def test_it_ends_with_the_sessions_of_either(
 ) -> None:
     token = bearer((await impersonated(client, resources))["access_token"])
     assert (await client.get(SESSIONS, headers=token)).status_code == 200
-    admin = await staff(client, resources, "admin", "chief")
+    admin = await staff(client, resources, "admin", "captain")
     path = f"{PATH}/{await id_of(resources, name)}{end}"
     assert (await client.request(method, path, headers=admin)).status_code == 204
     await Watch(resources.platform).turn()

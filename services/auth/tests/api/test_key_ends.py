@@ -58,12 +58,12 @@ def staff_does(action: str) -> Happens:
     ) -> httpx.Response:
         owner = await account(resources)
         assert owner is not None
-        await logged_in(client, resources, "root")
+        await logged_in(client, resources, "chief")
         async with resources.transaction() as tx:
-            root = await tx.accounts.find_by_email("root@example.com", lock=True)
+            root = await tx.accounts.find_by_email("chief@example.com", lock=True)
             assert root is not None
             root.roles = ["admin"]
-        headers = headers_of((await log_in(client, "root")).json())
+        headers = headers_of((await log_in(client, "chief")).json())
         path = f"/api/v1/auth/admin/accounts/{owner.id}/{action}"
         return await client.post(path, headers=headers)
 

@@ -178,13 +178,13 @@ async def test_a_token_may_do_what_the_roles_of_its_owner_allow_and_ends_with_th
     problem = assert_problem(await client.get(path, headers=bearer(plain["token"])), 403)
     assert problem["code"] == "common.insufficient_scope"
 
-    await logged_in(client, resources, "root")
-    await give_roles(resources, models.Role.ADMIN, name="root")
+    await logged_in(client, resources, "chief")
+    await give_roles(resources, models.Role.ADMIN, name="chief")
     owner = await account(resources)
     assert owner is not None
     answer = await client.delete(
         f"{path}/{owner.id}/roles/support",
-        headers=headers_of((await log_in(client, "root")).json()),
+        headers=headers_of((await log_in(client, "chief")).json()),
     )
     assert answer.status_code == 204
     assert (await speaks(resources, able), await speaks(resources, plain)) == (False, True)

@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from notifier_service.repositories.notifications import FOLLOWED
 from notifier_service.resources import Resources
+from services.notifier.tests.factories import Person, apply
 
 PAGE = """
 EXPLAIN SELECT n.id FROM notifications n JOIN published_posts p USING (post_id)
@@ -42,6 +43,13 @@ async def test_due_mail_is_found_by_its_index(resources: Resources) -> None:
 
 
 async def test_posts_of_a_stretch_are_read_between_its_ends(resources: Resources) -> None:
+    author, fan = Person("author"), Person("fan")
+    posts = [author.publishes(f"P{minute}", minute) for minute in range(500)]
+    async with resources.transaction() as tx:
+        for place, told in enumerate([fan.follows(author, 3), *posts]):
+            await apply(tx, told, place)
+    async with resources.transaction() as tx:
+        await tx.session.execute(text("ANALYZE"))
     found = await plan(resources, STRETCH.format(followed=FOLLOWED))
     [bounds] = [line for line in found.splitlines() if "published_at >=" in line]
     assert "Index Cond:" in bounds
