@@ -77,7 +77,7 @@ class Stage:
         """Sign a token as auth does."""
         now = datetime.now(UTC)
         account = Account(id=person, username=username, roles=[])
-        return self.signer.sign(account, session_id=new_id(), auth_time=now, now=now)
+        return self.signer.sign(account, session_id=new_id(), auth_time=now, amr=["pwd"], now=now)
 
     async def make_database(self, name: str) -> None:
         """Make one more database with the empty tables of posts."""

@@ -49,6 +49,18 @@ async def mailed_token(
     return resources.links.token(UUID(requested[-1]["link_id"]), purpose)
 
 
+async def mailed_code(resources: Resources, purpose: LinkPurpose = LinkPurpose.LOG_IN) -> str:
+    """The code that the last mail of this purpose would carry, when it is asked for."""
+    await answer_mail_requests(resources)
+    requested = await events_of(resources, MAILED[purpose])
+    return resources.links.code(UUID(requested[-1]["link_id"]), purpose)
+
+
+def wrong(code: str) -> str:
+    """Another code."""
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
 async def verify(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post("/api/v1/auth/verify-email", json={"token": token})
 
@@ -111,4 +123,5 @@ MAILED = {
     LinkPurpose.VERIFY_EMAIL: "auth.email_verification_requested.v1",
     LinkPurpose.RESET_PASSWORD: "auth.password_reset_requested.v1",
     LinkPurpose.CHANGE_EMAIL: "auth.email_change_requested.v1",
+    LinkPurpose.LOG_IN: "auth.login_requested.v1",
 }

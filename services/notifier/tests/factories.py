@@ -44,12 +44,15 @@ class Links:
     def __init__(self, url: str, router: respx.MockRouter) -> None:
         document = Path(__file__).parents[2] / "auth" / "openapi.internal.json"
         schemas = json.loads(document.read_text(encoding="utf-8"))["components"]["schemas"]
-        assert schemas["LinkRead"]["properties"].keys() == {"url"}
-        assert schemas["LinkRead"]["properties"]["url"]["type"] == "string"
+        self._schema = schemas["LinkRead"]
+        assert self._schema["properties"].keys() == {"url", "code"}
         self._route = router.get(url__startswith=f"{url}/internal/mail-links/")
 
-    def are(self, url: str) -> None:
-        self._route.respond(json={"url": url})
+    def are(self, url: str | None, code: str | None = None) -> None:
+        for name, value in (("url", url), ("code", code)):
+            kinds = {kind["type"] for kind in self._schema["properties"][name]["anyOf"]}
+            assert ("null" if value is None else "string") in kinds
+        self._route.respond(json={"url": url, "code": code})
 
     def are_gone(self) -> None:
         self._route.respond(404, json={"code": "auth.link_not_found"})

@@ -2,7 +2,7 @@
 
 AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid,
-│                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved
+│                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved, CodeInvalid, LinkElsewhere
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected,
 │                    StaffNotImpersonated, Impersonated
@@ -41,6 +41,27 @@ class PasswordTooCommon(Invalid):
 class LinkInvalid(Invalid):
     code = "auth.link_invalid"
     message = "The link is not valid: it was used, has expired, or was replaced by a newer one."
+
+
+class LinkElsewhere(Invalid):
+    """It would work, but not here: whoever forwards or steals it has nothing."""
+
+    code = "auth.link_elsewhere"
+    message = (
+        "This link works only in the browser that asked for it. "
+        "Open it there, or enter the code of the mail there."
+    )
+
+
+class CodeInvalid(Invalid):
+    """The attempt counts, which must be kept; which of the reasons it is is not said."""
+
+    commits = True
+    code = "auth.code_invalid"
+    message = (
+        "The code is not valid: it is wrong, was used, has expired, was asked for elsewhere, "
+        "or too many were tried. Ask for another one."
+    )
 
 
 class KeyExpiryTooFar(Invalid):

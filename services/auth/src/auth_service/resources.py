@@ -13,6 +13,7 @@ from prometheus_client import Gauge
 from auth_service.repositories.audit import Origin
 from auth_service.settings import Settings
 from auth_service.unit_of_work import Reads, Tx
+from auth_service.usecases.challenges import Prover
 from auth_service.usecases.key_ring import KeyRing
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.links import LinkSigner
@@ -48,6 +49,7 @@ class Resources:
     mail: MailPolicy
     signing_keys: KeyPolicy
     ring: KeyRing
+    prover: Prover
 
     @asynccontextmanager
     async def transaction(self, origin: Origin | None = None) -> AsyncIterator[Tx]:
@@ -103,6 +105,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             mail,
             keys,
             ring,
+            Prover(links, mail.link_life),
         )
         try:
             await read_signing_keys(resources)

@@ -50,7 +50,9 @@ class Settings(ServiceSettings):
         [], description="Networks of the proxies whose X-Forwarded-For names the client."
     )
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
-    mail_link_seconds: int = Field(900, description="Life of every other mailed link.")
+    mail_link_seconds: int = Field(
+        900, gt=0, le=900, description="Life of every other mailed link, and of mailed codes."
+    )
     mail_interval_seconds: int = Field(
         60, description="How often at most an account is written to because somebody asked for it."
     )

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.repositories.accounts import AccountReads, Accounts
 from auth_service.repositories.audit import Audit, AuditReads, Origin
+from auth_service.repositories.challenges import Challenges
 from auth_service.repositories.links import Links
 from auth_service.repositories.mail_requests import MailRequests
 from auth_service.repositories.personal_keys import PersonalKeyReads, PersonalKeys
@@ -21,6 +22,7 @@ class Tx:
     outbox: Outbox
     accounts: Accounts
     audit: Audit
+    challenges: Challenges
     links: Links
     mail_requests: MailRequests
     personal_keys: PersonalKeys
@@ -35,6 +37,7 @@ class Tx:
             Outbox(session),
             Accounts(session),
             Audit(session, origin or {}),
+            Challenges(session),
             Links(session),
             MailRequests(session),
             PersonalKeys(session),

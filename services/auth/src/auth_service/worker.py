@@ -8,13 +8,14 @@ import uvloop
 
 from auth_service.resources import Resources, open_resources
 from auth_service.settings import Settings
-from auth_service.usecases import audit, mail_requests, personal_keys, signing_keys
+from auth_service.usecases import audit, challenges, mail_requests, personal_keys, signing_keys
 from common.clock import utc_now
 from common.outbox import relay_loops
 from common.revocations import revocation_loops
 from common.supervision import beat, every
 from common.worker import run_worker
 
+FORGET_CHALLENGES_SECONDS: Final = 600.0
 KEEP_KEYS_SECONDS: Final = 5.0
 
 log = structlog.get_logger()
@@ -27,6 +28,12 @@ async def answer_mail_requests(resources: Resources) -> None:
         beat()
         async with resources.transaction() as tx:
             more = await mail_requests.answer_request(tx, policy=resources.mail, now=utc_now())
+
+
+async def forget_challenges(resources: Resources) -> None:
+    """Remove the challenges that nothing asks for any more."""
+    async with resources.transaction() as tx:
+        await challenges.forget_challenges(tx, now=utc_now())
 
 
 async def keep_signing_keys(resources: Resources) -> None:
@@ -69,6 +76,8 @@ async def run(settings: Settings) -> None:
         loops = relay_loops("auth", platform.database, platform.streams)
         loops |= revocation_loops(platform.database)
         answering = partial(answer_mail_requests, resources)
+        forgetting = partial(forget_challenges, resources)
+        loops["forget_challenges"] = partial(every, FORGET_CHALLENGES_SECONDS, forgetting)
         loops["answer_mail_requests"] = partial(every, mail_requests.POLL_SECONDS, answering)
         keeping = partial(keep_signing_keys, resources)
         loops["keep_signing_keys"] = partial(every, KEEP_KEYS_SECONDS, keeping)

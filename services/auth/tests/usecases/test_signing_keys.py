@@ -376,7 +376,7 @@ class World:
         ring = self.chance.choice(self.rings)
         signer = AccessTokenSigner(ring.signing_key, ISSUER, AUDIENCE, int(LIFE.total_seconds()))
         account = Account(id=new_id(), username="ada", roles=[])
-        token = signer.sign(account, session_id=new_id(), auth_time=moment, now=moment)
+        token = signer.sign(account, session_id=new_id(), auth_time=moment, amr=["pwd"], now=moment)
         self.kids.add(str(ring.signing_key(moment).kid))
         self.tokens.append((moment + LIFE, token))
 

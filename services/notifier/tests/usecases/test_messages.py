@@ -12,6 +12,7 @@ from notifier_service.usecases.emails import drain_emails
 from services.notifier.tests.factories import LINK, Links, hear
 from services.notifier.tests.sink import Sink
 
+CODE = "042137"
 # Subject of the mail, and words that stand in its text.
 MAILS = {
     "auth.email_verification_requested.v1": ("Confirm your e-mail address", [LINK]),
@@ -22,6 +23,7 @@ MAILS = {
         ["on 1 March 2026, 09:30 UTC", "logged out"],
     ),
     "auth.email_change_requested.v1": ("Confirm your new e-mail address", [LINK, "works once"]),
+    "auth.login_requested.v1": ("Log in to Colonnade", [LINK, CODE, "work once"]),
     "auth.session_stolen.v1": (
         "You were logged out for your safety",
         ["on 1 March 2026, 09:30 UTC", "last used by: Firefox on Linux"],
@@ -49,7 +51,7 @@ def words_of(message: EmailMessage, kind: str) -> str:
 async def test_a_mail_says_what_happened_in_text_and_html(
     resources: Resources, sink: Sink, links: Links, kind: type[Event]
 ) -> None:
-    links.are(LINK)
+    links.are(LINK, CODE)
     subject, said = MAILS[kind.wire_name]
     sample = {name: (field.examples or [None])[0] for name, field in kind.model_fields.items()}
     await hear(resources, kind.model_validate(sample))

@@ -4,6 +4,7 @@ from auth_service.api.accounts import router as accounts
 from auth_service.api.administration import router as administration
 from auth_service.api.audit import router as audit
 from auth_service.api.credentials import router as credentials
+from auth_service.api.email_logins import router as email_logins
 from auth_service.api.impersonation import router as impersonation
 from auth_service.api.introspection import router as introspection
 from auth_service.api.keys import router as keys
@@ -20,6 +21,7 @@ routers = (
     accounts,
     credentials,
     sessions,
+    email_logins,
     personal_keys,
     administration,
     impersonation,

@@ -17,7 +17,8 @@ router = APIRouter(prefix="/internal/mail-links", tags=["internal"])
 async def read_mail_link(
     link_id: UUID, tx: InTransaction, resources: WithResources, caller: CurrentCaller
 ) -> LinkRead:
-    """Return the URL to mail, as long as the link can still be used."""
+    """Return what to mail, as long as the link can still be used."""
     del caller  # Any service may ask; who it is has been verified.
-    url = await links.read_mail_link(tx, signer=resources.links, link_id=link_id, now=utc_now())
-    return LinkRead(url=url)
+    signer = resources.links
+    mailed = await links.read_mail_link(tx, signer=signer, link_id=link_id, now=utc_now())
+    return LinkRead(url=mailed.url, code=mailed.code)

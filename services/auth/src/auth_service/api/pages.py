@@ -101,6 +101,14 @@ RESET: Final = _page(
 )
 
 
+LOGIN: Final = _page(
+    title="Log in",
+    text="Press the button to log in here. It works in the browser that asked for the mail.",
+    button="Log in",
+    done="You are logged in. You can go back to where you came from.",
+)
+
+
 def verification_page() -> Response:
     """Return the page that confirms an address."""
     return _answer(VERIFICATION)
@@ -114,6 +122,11 @@ def confirmation_page() -> Response:
 def reset_page() -> Response:
     """Return the page that asks for a new password."""
     return _answer(RESET)
+
+
+def login_page() -> Response:
+    """Return the page that logs in."""
+    return _answer(LOGIN)
 
 
 def _answer(page: str) -> Response:

@@ -17,6 +17,7 @@ from auth_service.api.schemas.sessions import (
     SessionToken,
     TokensRead,
 )
+from auth_service.api.tokens import render_tokens
 from auth_service.repositories.sessions import OpenSession
 from auth_service.usecases import sessions
 from auth_service.usecases.devices import describe_device
@@ -47,7 +48,7 @@ async def log_in(
         client=client,
         now=utc_now(),
     )
-    return _render(tokens, response)
+    return render_tokens(tokens, response)
 
 
 @router.post("/refresh")
@@ -62,7 +63,7 @@ async def refresh_session(
     tokens = await sessions.refresh_session(
         tx, policy=resources.sessions, token=body.refresh_token, client=client, now=utc_now()
     )
-    return _render(tokens, response)
+    return render_tokens(tokens, response)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
@@ -107,16 +108,6 @@ async def end_session(
     """End one of the caller's sessions; it may be this one."""
     await sessions.end_session(
         tx, policy=resources.sessions, user=user, session_id=session_id, now=utc_now()
-    )
-
-
-def _render(tokens: sessions.Tokens, response: Response) -> TokensRead:
-    # Tokens must not stay in a cache (RFC 6749, 5.1).
-    response.headers["Cache-Control"] = "no-store"
-    return TokensRead(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        expires_in=tokens.expires_in,
     )
 
 

@@ -1,8 +1,9 @@
-"""What auth keeps: accounts, sessions, personal access tokens, links, keys, events, an audit."""
+"""What auth keeps: accounts, sessions, challenges, links, personal and signing keys, an audit."""
 
 from auth_service.models.accounts import Account, Role
 from auth_service.models.audit import Action, AuditEntry, AuditHead
 from auth_service.models.base import Base
+from auth_service.models.challenges import Challenge
 from auth_service.models.links import Link, LinkPurpose
 from auth_service.models.mail_requests import MailRequest
 from auth_service.models.personal_keys import PersonalKey
@@ -18,6 +19,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Base",
+    "Challenge",
     "KeyCopy",
     "Link",
     "LinkPurpose",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, func
@@ -14,6 +15,11 @@ class LinkPurpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 — what a link is for.
     CHANGE_EMAIL = "change_email"
+    LOG_IN = "log_in"
+
+
+# What is asked for with a nonce; several clients may have asked, of which none ends another's.
+CHALLENGED: Final = frozenset({LinkPurpose.LOG_IN})
 
 
 class Link(Base):

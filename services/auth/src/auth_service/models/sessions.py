@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
@@ -13,6 +14,7 @@ class Session(Base):
     """`user_agent` and `network` are where it was used last, for its owner to recognise it.
 
     `impersonator_id` is who opened it, of the platform's people, in the name of the owner.
+    `amr` is how they showed who they are (RFC 8176).
     """
 
     __tablename__ = "sessions"
@@ -34,6 +36,7 @@ class Session(Base):
     network: Mapped[str | None]
     impersonator_id: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
+    amr: Mapped[list[str]] = mapped_column(ARRAY(String), server_default="{pwd}")
 
 
 class RefreshToken(Base):

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import Link, LinkPurpose
+from auth_service.models.links import CHALLENGED
 
 
 class Links:
@@ -22,6 +23,10 @@ class Links:
                 Link.used_at.is_(None),
             )
         )
+        self._session.add(link)
+
+    def add(self, link: Link) -> None:
+        """Add a link beside others of the same account and purpose."""
         self._session.add(link)
 
     async def find_open(self, link_id: UUID, *, now: datetime) -> Link | None:
@@ -46,12 +51,18 @@ class Links:
         )
         return (await self._session.execute(query)).scalar_one_or_none()
 
-    async def was_opened(self, account_id: UUID, purpose: LinkPurpose, *, since: datetime) -> bool:
-        """Tell whether the account got a link of this purpose since then, used or not."""
-        query = select(Link.id).where(
+    async def count_opened(self, account_id: UUID, purpose: LinkPurpose, *, since: datetime) -> int:
+        """Return how many links of this purpose the account got since then, used or not."""
+        query = select(func.count()).where(
             Link.account_id == account_id, Link.purpose == purpose, Link.created_at > since
         )
-        return (await self._session.execute(query.limit(1))).first() is not None
+        return (await self._session.execute(query)).scalar_one()
+
+    async def forget_challenged(self, *, before: datetime) -> None:
+        """Remove the links of challenges that were made before a time."""
+        await self._session.execute(
+            delete(Link).where(Link.purpose.in_(CHALLENGED), Link.created_at < before)
+        )
 
     async def withdraw(self, account_id: UUID) -> None:
         """Make every unused link of an account stop working."""

@@ -13,7 +13,7 @@ from auth_service.models import AuditEntry, Base, RefreshToken, Session
 from common.db.revocations import add_revocations
 
 _OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
-    Session: ("id", "account_id", "created_at", "last_used_at", "user_agent", "network"),
+    Session: ("id", "account_id", "created_at", "last_used_at", "user_agent", "network", "amr"),
     RefreshToken: ("id", "session_id", "token_hash", "expires_at"),
     AuditEntry: (
         "id",

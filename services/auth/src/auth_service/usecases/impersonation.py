@@ -50,6 +50,7 @@ async def impersonate_account(
         last_used_at=now,
         user_agent="",
         impersonator_id=actor.id,
+        amr=[],
     )
     await tx.sessions.add(session)
     tx.audit.add(
@@ -63,6 +64,7 @@ async def impersonate_account(
         account,
         session_id=session.id,
         auth_time=now,
+        amr=session.amr,
         now=now,
         impersonator_id=actor.id,
         life_seconds=policy.impersonation_seconds,

@@ -1,6 +1,6 @@
 """Access tokens (RFC 9068), signed with the key whose time it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ class AccessTokenSigner:
         *,
         session_id: UUID,
         auth_time: datetime,
+        amr: Sequence[str],
         now: datetime,
         impersonator_id: UUID | None = None,
         life_seconds: int | None = None,
@@ -39,6 +40,7 @@ class AccessTokenSigner:
             account: Whom it speaks for.
             session_id: The session.
             auth_time: When its opener proved who they are.
+            amr: How they did (RFC 8176).
             now: The time.
             impersonator_id: Who really acts, if another (RFC 8693, 4.1); such a token has no role.
             life_seconds: Its life, if not that of all.
@@ -57,7 +59,9 @@ class AccessTokenSigner:
             "username": account.username,
             "scope": " ".join(scopes_of(roles)),
             "roles": roles,
+            # One factor, whichever it was (NIST SP 800-63B-4, 2.1).
             "acr": "1",
+            "amr": list(amr),
             "auth_time": int(auth_time.timestamp()),
             "iat": issued_at,
             "exp": issued_at + (life_seconds or self.life_seconds),

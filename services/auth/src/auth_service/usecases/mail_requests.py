@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from auth_service.models import Account, LinkPurpose, MailRequest
+from auth_service.models.links import CHALLENGED
 from auth_service.unit_of_work import Tx
 from auth_service.usecases.links import open_link
 from common import trace
@@ -17,11 +18,13 @@ from common.contracts import (
     EmailChangeRequested,
     EmailVerificationRequested,
     Event,
+    LoginRequested,
     PasswordResetRequested,
 )
 from common.ids import new_id
 
 POLL_SECONDS: Final = 0.2
+MOST_CHALLENGES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,13 @@ class MailPolicy:
 
 
 async def request_mail(
-    tx: Tx, *, email: str, purpose: LinkPurpose, account_id: UUID | None = None, now: datetime
+    tx: Tx,
+    *,
+    email: str,
+    purpose: LinkPurpose,
+    account_id: UUID | None = None,
+    id: UUID | None = None,  # noqa: A002 — the row's.
+    now: datetime,
 ) -> None:
     """Note that somebody asked for a mail to an address.
 
@@ -43,11 +52,12 @@ async def request_mail(
         email: Where to; it may have no account.
         purpose: What the mail's link is to do.
         account_id: Whose mail it is, when who asked has proved who they are.
+        id: What the mail's link is to be called, when who asked has to know it.
         now: The time.
     """
     tx.mail_requests.add(
         MailRequest(
-            id=new_id(),
+            id=id or new_id(),
             email=email,
             purpose=purpose,
             account_id=account_id,
@@ -65,10 +75,7 @@ async def answer_request(tx: Tx, *, policy: MailPolicy, now: datetime) -> bool:
     with trace.bind(request.trace):
         purpose = LinkPurpose(request.purpose)
         account = await _entitled(tx, request, purpose)
-        # Nobody fills a mailbox; the link of the former mail still works.
-        if account is not None and not await tx.links.was_opened(
-            account.id, purpose, since=now - policy.interval
-        ):
+        if account is not None and await _may_write(tx, account, purpose, policy, now):
             await _ask_for_mail(tx, account, request, policy, now)
     return True
 
@@ -84,8 +91,22 @@ async def _entitled(tx: Tx, request: MailRequest, purpose: LinkPurpose) -> Accou
         if verified or request.account_id is None:
             return None
         return await tx.accounts.lock(request.account_id)
-    # Who has not verified an address has no claim to it: there is no password to forget.
-    return owner if verified is (purpose is LinkPurpose.RESET_PASSWORD) else None
+    # Who has not verified an address has no claim to it: there is nothing to log in to.
+    return owner if verified is (purpose is not LinkPurpose.VERIFY_EMAIL) else None
+
+
+async def _may_write(
+    tx: Tx, account: Account, purpose: LinkPurpose, policy: MailPolicy, now: datetime
+) -> bool:
+    """Tell whether the account was not written to too often: nobody fills a mailbox.
+
+    The link of the former mail still works, unless it is worthless without the nonce that whoever
+    asks again has lost: of these there are a few.
+    """
+    challenged = purpose in CHALLENGED
+    since = now - (policy.link_life if challenged else policy.interval)
+    opened = await tx.links.count_opened(account.id, purpose, since=since)
+    return opened < (MOST_CHALLENGES if challenged else 1)
 
 
 async def _ask_for_mail(
@@ -94,7 +115,9 @@ async def _ask_for_mail(
     purpose = LinkPurpose(request.purpose)
     verifying = purpose is LinkPurpose.VERIFY_EMAIL
     life = policy.verification_life if verifying else policy.link_life
-    link_id = await open_link(tx, account, purpose, email=request.email, life=life, now=now)
+    link_id = await open_link(
+        tx, account, purpose, email=request.email, life=life, now=now, id=request.id
+    )
     event = _EVENTS[purpose](
         account_id=account.id, email=request.email, username=account.username, link_id=link_id
     )
@@ -105,4 +128,5 @@ _EVENTS: Final[dict[LinkPurpose, type[Event]]] = {
     LinkPurpose.VERIFY_EMAIL: EmailVerificationRequested,
     LinkPurpose.RESET_PASSWORD: PasswordResetRequested,
     LinkPurpose.CHANGE_EMAIL: EmailChangeRequested,
+    LinkPurpose.LOG_IN: LoginRequested,
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from itertools import batched
 from typing import Final
@@ -40,6 +41,13 @@ _REVOKED_AT_ONCE: Final = 500
 _LONGEST_IMPERSONATION_SECONDS: Final = 900
 # Verifiers allow for clocks that differ, and a token may be signed while its session ends.
 _TOKEN_MARGIN: Final = timedelta(seconds=60)
+
+
+class Method(StrEnum):
+    """How somebody shows who they are, as `amr` tells it (RFC 8176)."""
+
+    PASSWORD = "pwd"  # noqa: S105 — the name of a method.
+    EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ async def log_in(
     if account.disabled_at is not None:
         raise _refused(tx, account.id, AccountDisabled())
     account.password_hash = renewed or identity.password_hash
-    return await _open_session(tx, policy, account, client, now)
+    return await open_session(tx, policy, account, client, method=Method.PASSWORD, now=now)
 
 
 def _refused(tx: Tx, account_id: UUID | None, error: AppError) -> AppError:
@@ -231,9 +239,16 @@ async def revoke_sessions(
         await tx.outbox.add(event, key=account_id)
 
 
-async def _open_session(
-    tx: Tx, policy: SessionPolicy, account: Account, client: Client, now: datetime
+async def open_session(
+    tx: Tx,
+    policy: SessionPolicy,
+    account: Account,
+    client: Client,
+    *,
+    method: Method,
+    now: datetime,
 ) -> Tokens:
+    """Open a session of a locked account, whose owner has shown who they are."""
     session = Session(
         id=new_id(),
         account_id=account.id,
@@ -241,13 +256,15 @@ async def _open_session(
         last_used_at=now,
         user_agent=client.user_agent,
         network=client.network,
+        amr=[method],
     )
     refresh_token = secrets.token_urlsafe(32)
     owner = Owner(account.id, session.id)
+    details = {} if method is Method.PASSWORD else {"method": str(method)}
     await tx.sessions.open(
         session,
         _stored(policy, session.id, refresh_token, now),
-        tx.audit.values(Action.LOGIN, account_id=account.id, by=owner),
+        tx.audit.values(Action.LOGIN, account_id=account.id, by=owner, details=details),
     )
     return _tokens(policy, account, session, refresh_token, now)
 
@@ -293,6 +310,10 @@ def _tokens(
     policy: SessionPolicy, account: Account, session: Session, refresh_token: str, now: datetime
 ) -> Tokens:
     access_token = policy.signer.sign(
-        account, session_id=session.id, auth_time=session.created_at, now=now
+        account,
+        session_id=session.id,
+        auth_time=session.created_at,
+        amr=session.amr,
+        now=now,
     )
     return Tokens(access_token, refresh_token, policy.signer.life_seconds)

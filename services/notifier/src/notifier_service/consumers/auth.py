@@ -10,6 +10,7 @@ from common.contracts import (
     EmailVerificationRequested,
     KeyIssued,
     KnownAddressRegistered,
+    LoginRequested,
     PasswordChanged,
     PasswordResetRequested,
     SessionStolen,
@@ -85,6 +86,18 @@ async def email_changed(tx: Tx, event: Received[EmailChanged]) -> None:
         template=EmailTemplate.EMAIL_CHANGED,
         recipient=event.data.old_email,
         context={"username": event.data.username, "changed_at": _said(event.data.changed_at)},
+        now=utc_now(),
+    )
+
+
+async def login_requested(tx: Tx, event: Received[LoginRequested]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.LOG_IN,
+        recipient=event.data.email,
+        context={"username": event.data.username},
+        link_id=event.data.link_id,
         now=utc_now(),
     )
 

@@ -176,7 +176,7 @@ async def _send(sending: Sending, email: Email) -> dict[str, Any]:
 
 
 async def _deliver(sending: Sending, email: Email) -> None:
-    link = await sending.links.url(email.link_id) if email.link_id else None
+    link = await sending.links.read(email.link_id) if email.link_id else None
     settings = sending.settings
     message = write_message(
         email, sender=settings.mail_from, domain=settings.mail_domain, link=link

@@ -12,6 +12,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from common.trace import current_headers
+from notifier_service.clients.auth import MailLink
 from notifier_service.errors import MailRefused
 from notifier_service.models import Email, EmailTemplate
 
@@ -22,6 +23,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.PASSWORD_CHANGED: "Your password was changed",
     EmailTemplate.CONFIRM_EMAIL: "Confirm your new e-mail address",
     EmailTemplate.EMAIL_CHANGED: "Your e-mail address was changed",
+    EmailTemplate.LOG_IN: "Log in to Colonnade",
     EmailTemplate.SESSION_STOLEN: "You were logged out for your safety",
     EmailTemplate.KEY_ISSUED: "A personal access token was issued",
 }
@@ -34,14 +36,14 @@ _templates = Environment(
 )
 
 
-def write_message(email: Email, *, sender: str, domain: str, link: str | None) -> EmailMessage:
+def write_message(email: Email, *, sender: str, domain: str, link: MailLink | None) -> EmailMessage:
     """Return the message of a row, in the present trace.
 
     Args:
         email: The row.
         sender: Its From: `Name <local@domain>`.
         domain: The part after the @ of its Message-ID.
-        link: URL that the template mentions, None when it has none.
+        link: What the template mentions, None when it mentions nothing.
 
     Raises:
         MailRefused: The recipient's address cannot stand in a header.
@@ -59,7 +61,8 @@ def write_message(email: Email, *, sender: str, domain: str, link: str | None) -
     message["Auto-Submitted"] = "auto-generated"
     for name, value in current_headers().items():
         message[name] = value
-    context = email.context | {"link": link}
+    secrets = {"link": link.url, "code": link.code} if link else {}
+    context = email.context | secrets
     message.set_content(_templates.get_template(f"{email.template}.txt").render(context))
     html = _templates.get_template(f"{email.template}.html").render(context)
     message.add_alternative(html, subtype="html")

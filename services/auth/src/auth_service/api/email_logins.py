@@ -1,0 +1,71 @@
+"""Login by mail: a link that works where it was asked for, or a code that is typed in there."""
+
+from fastapi import APIRouter, Response, status
+
+from auth_service.api.dependencies import FromClient, InTransaction, WithResources
+from auth_service.api.pages import login_page
+from auth_service.api.schemas.credentials import MailRequested
+from auth_service.api.schemas.email_logins import ChallengeAccepted, CodeLogin, LinkLogin
+from auth_service.api.schemas.sessions import TokensRead
+from auth_service.api.tokens import render_tokens
+from auth_service.usecases import email_logins
+from common.clock import utc_now
+
+router = APIRouter(prefix="/api/v1/auth/email-login", tags=["sessions"])
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED)
+async def request_login(
+    body: MailRequested, tx: InTransaction, resources: WithResources, response: Response
+) -> ChallengeAccepted:
+    """Ask for a mail with a link and a code to log in; the answer is the same for any address."""
+    prover = resources.prover
+    nonce = await email_logins.request_login(tx, prover=prover, email=body.email, now=utc_now())
+    response.headers["Cache-Control"] = "no-store"
+    return ChallengeAccepted(nonce=nonce, expires_in=int(prover.life.total_seconds()))
+
+
+@router.post("/code")
+async def log_in_by_code(
+    body: CodeLogin,
+    tx: InTransaction,
+    resources: WithResources,
+    client: FromClient,
+    response: Response,
+) -> TokensRead:
+    """Open a session with the mailed code, where it was asked for, once."""
+    tokens = await email_logins.log_in_by_code(
+        tx,
+        prover=resources.prover,
+        policy=resources.sessions,
+        **body.model_dump(),
+        client=client,
+        now=utc_now(),
+    )
+    return render_tokens(tokens, response)
+
+
+@router.get("/link", response_class=Response, include_in_schema=False)
+async def show_login() -> Response:
+    """Show the page that a mailed link opens; only its button uses the token up."""
+    return login_page()
+
+
+@router.post("/link")
+async def log_in_by_link(
+    body: LinkLogin,
+    tx: InTransaction,
+    resources: WithResources,
+    client: FromClient,
+    response: Response,
+) -> TokensRead:
+    """Open a session with the token of the mailed link, where it was asked for, once."""
+    tokens = await email_logins.log_in_by_link(
+        tx,
+        prover=resources.prover,
+        policy=resources.sessions,
+        **body.model_dump(),
+        client=client,
+        now=utc_now(),
+    )
+    return render_tokens(tokens, response)
