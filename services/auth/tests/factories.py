@@ -124,4 +124,5 @@ MAILED = {
     LinkPurpose.RESET_PASSWORD: "auth.password_reset_requested.v1",
     LinkPurpose.CHANGE_EMAIL: "auth.email_change_requested.v1",
     LinkPurpose.LOG_IN: "auth.login_requested.v1",
+    LinkPurpose.REAUTHENTICATE: "auth.reauthentication_requested.v1",
 }

@@ -5,7 +5,7 @@ AppError
 │                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved, CodeInvalid, LinkElsewhere
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected,
-│                    StaffNotImpersonated, Impersonated
+│                    StaffNotImpersonated, Impersonated, ReauthenticationRequired
 ├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound, KeyNotFound
 ├── Conflict         EmailTaken, UsernameTaken, OwnAccount, TooManyKeys
 ├── RateLimited      PasswordsBusy
@@ -123,6 +123,13 @@ class StaffNotImpersonated(Forbidden):
 class Impersonated(Forbidden):
     code = "auth.impersonated"
     message = "Whoever acts for somebody else may not do this."
+
+
+class ReauthenticationRequired(Forbidden):
+    """Not 401: another token of the same session would not help."""
+
+    code = "auth.reauthentication_required"
+    message = "Show again who you are: send your password or a mailed code to /reauthenticate."
 
 
 class PasswordWrong(Forbidden):

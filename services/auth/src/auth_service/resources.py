@@ -81,6 +81,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         refresh_life=timedelta(seconds=settings.refresh_token_seconds),
         refresh_grace=timedelta(seconds=settings.refresh_grace_seconds),
         session_life=timedelta(seconds=settings.session_seconds),
+        recent_life=timedelta(seconds=settings.recent_seconds),
     )
     personal_keys = PersonalKeyPolicy(
         most=settings.personal_keys_per_account,

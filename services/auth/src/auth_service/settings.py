@@ -46,6 +46,9 @@ class Settings(ServiceSettings):
     personal_key_days: int = Field(
         365, ge=1, description="Longest life of a personal access token, in days."
     )
+    recent_seconds: int = Field(
+        900, gt=0, description="How long after a login or reauthentication one may do risky things."
+    )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         [], description="Networks of the proxies whose X-Forwarded-For names the client."
     )

@@ -24,6 +24,7 @@ MAILS = {
     ),
     "auth.email_change_requested.v1": ("Confirm your new e-mail address", [LINK, "works once"]),
     "auth.login_requested.v1": ("Log in to Colonnade", [LINK, CODE, "work once"]),
+    "auth.reauthentication_requested.v1": ("Confirm that it is you", [CODE, "works once"]),
     "auth.session_stolen.v1": (
         "You were logged out for your safety",
         ["on 1 March 2026, 09:30 UTC", "last used by: Firefox on Linux"],

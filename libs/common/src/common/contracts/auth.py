@@ -292,3 +292,25 @@ class LoginRequested(Event):
         description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
         examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
     )
+
+
+class ReauthenticationRequested(Event):
+    """The owner of a session shows again who they are, by mail; `link_id` names what has the code.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.reauthentication_requested.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    link_id: UUID = Field(
+        description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
+        examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
+    )

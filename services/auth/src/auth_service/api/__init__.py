@@ -11,6 +11,7 @@ from auth_service.api.keys import router as keys
 from auth_service.api.links import router as links
 from auth_service.api.operators import router as operators
 from auth_service.api.personal_keys import router as personal_keys
+from auth_service.api.reauthentication import router as reauthentication
 from auth_service.api.sessions import router as sessions
 from auth_service.api.signing_keys import router as signing_keys
 from auth_service.api.snapshots import router as snapshots
@@ -22,6 +23,7 @@ routers = (
     credentials,
     sessions,
     email_logins,
+    reauthentication,
     personal_keys,
     administration,
     impersonation,

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Depends, Query, status
 
 from auth_service.api.dependencies import (
     InTransaction,
     WithReads,
     WithResources,
+    recent_user,
     requires,
 )
 from auth_service.api.schemas.administration import AccountRead
@@ -95,7 +96,11 @@ async def force_reset(
     )
 
 
-@router.put("/{account_id}/roles/{role}", status_code=status.HTTP_204_NO_CONTENT)
+@router.put(
+    "/{account_id}/roles/{role}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    dependencies=[Depends(recent_user)],
+)
 async def grant_role(
     account_id: UUID, role: Role, user: RoleWriter, tx: InTransaction, resources: WithResources
 ) -> None:

@@ -81,6 +81,7 @@ async def change_email(
         tx,
         open_reads=resources.reads,
         passwords=resources.passwords,
+        policy=resources.sessions,
         user=user,
         **body.model_dump(),
         now=utc_now(),

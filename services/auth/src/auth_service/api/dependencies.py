@@ -9,7 +9,9 @@ from auth_service.api.networks import client_of_request
 from auth_service.errors import Impersonated
 from auth_service.resources import Resources
 from auth_service.unit_of_work import Reads, Tx
+from auth_service.usecases.reauthentication import require_recent
 from auth_service.usecases.sessions import Client
+from common.clock import utc_now
 from common.errors import Forbidden
 from common.http.dependencies import CurrentSession, CurrentUser
 from common.tokens import InvalidToken, User
@@ -77,6 +79,18 @@ async def session_user(user: OwnerSession, resources: WithResources) -> User:
     async with resources.reads() as opened:
         if not await opened.sessions.is_open(user.id, user.sid):
             raise InvalidToken
+    return user
+
+
+async def recent_user(user: OwnerSession, resources: WithResources) -> User:
+    """Return whom the token speaks for, who has shown lately in its session who they are.
+
+    Raises:
+        InvalidToken: The session has ended.
+        ReauthenticationRequired: They have not: `POST /reauthenticate` comes first.
+    """
+    async with resources.reads() as opened:
+        await require_recent(opened, policy=resources.sessions, user=user, now=utc_now())
     return user
 
 

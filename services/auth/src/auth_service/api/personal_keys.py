@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Depends, Response, status
 
 from auth_service.api.dependencies import (
     InTransaction,
@@ -10,6 +10,7 @@ from auth_service.api.dependencies import (
     SessionUser,
     WithReads,
     WithResources,
+    recent_user,
 )
 from auth_service.api.schemas.personal_keys import (
     PersonalKeyCreate,
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/api/v1/auth/keys", tags=["personal access tokens"])
 _KIND = "keys"
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=[Depends(recent_user)])
 async def create_key(
     body: PersonalKeyCreate,
     user: OwnerSession,

@@ -25,6 +25,7 @@ class Action(StrEnum):
     SESSION_STOLEN = "session_stolen"
     PASSWORD_REFUSED = "password_refused"  # noqa: S105 — what was done.
     CODE_REFUSED = "code_refused"
+    REAUTHENTICATED = "reauthenticated"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 — as above.
     PASSWORD_RESET = "password_reset"  # noqa: S105 — as above.
     EMAIL_CHANGED = "email_changed"

@@ -16,10 +16,11 @@ class LinkPurpose(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105 — what a link is for.
     CHANGE_EMAIL = "change_email"
     LOG_IN = "log_in"
+    REAUTHENTICATE = "reauthenticate"
 
 
 # What is asked for with a nonce; several clients may have asked, of which none ends another's.
-CHALLENGED: Final = frozenset({LinkPurpose.LOG_IN})
+CHALLENGED: Final = frozenset({LinkPurpose.LOG_IN, LinkPurpose.REAUTHENTICATE})
 
 
 class Link(Base):

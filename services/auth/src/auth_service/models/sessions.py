@@ -14,7 +14,8 @@ class Session(Base):
     """`user_agent` and `network` are where it was used last, for its owner to recognise it.
 
     `impersonator_id` is who opened it, of the platform's people, in the name of the owner.
-    `amr` is how they showed who they are (RFC 8176).
+    `amr` is how they showed who they are the last time (RFC 8176): when it was opened, or at
+    `authenticated_at`.
     """
 
     __tablename__ = "sessions"
@@ -36,7 +37,13 @@ class Session(Base):
     network: Mapped[str | None]
     impersonator_id: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
+    authenticated_at: Mapped[datetime | None]
     amr: Mapped[list[str]] = mapped_column(ARRAY(String), server_default="{pwd}")
+
+    @property
+    def auth_time(self) -> datetime:
+        """When its owner showed the last time who they are."""
+        return self.authenticated_at or self.created_at
 
 
 class RefreshToken(Base):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Insert, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.models import AuditEntry, Base, RefreshToken, Session
@@ -79,6 +79,13 @@ class Sessions:
         row = (await self._session.execute(query)).one_or_none()
         return (row[0], row[1]) if row else None
 
+    async def find_open_locked(self, account_id: UUID, session_id: UUID) -> Session | None:
+        """Return a session of an account that has not ended, locked against others."""
+        query = select(Session).where(
+            Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
+        )
+        return (await self._session.execute(query.with_for_update())).scalar_one_or_none()
+
     async def end(self, session_id: UUID, *, account_id: UUID, now: datetime) -> list[UUID]:
         """End a session of an account; return it, nothing if it has ended or is another's."""
         which = (Session.account_id == account_id, Session.id == session_id)
@@ -139,6 +146,14 @@ class SessionReads:
             Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
         )
         return (await self._connection.execute(query)).first() is not None
+
+    async def find_auth_time(self, account_id: UUID, session_id: UUID) -> datetime | None:
+        """Return when the owner of an open session showed last who they are."""
+        auth_time = func.coalesce(Session.authenticated_at, Session.created_at)
+        query = select(auth_time).where(
+            Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
+        )
+        return (await self._connection.execute(query)).scalar_one_or_none()
 
     async def list_open(
         self,

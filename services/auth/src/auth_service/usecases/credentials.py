@@ -1,27 +1,24 @@
 """How what one logs in with changes: by who knows the password, or reads the account's mail.
 
-A token alone is not proof enough. The owner is told by mail, at the address that was theirs.
+A token alone is not proof enough, unless its owner has shown lately who they are. They are told by
+mail, at the address that was theirs.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from auth_service.errors import EmailTaken, LinkInvalid, PasswordWrong
+from auth_service.errors import EmailTaken, LinkInvalid
 from auth_service.models import Account, Action, LinkPurpose
-from auth_service.repositories.accounts import Identity
 from auth_service.repositories.audit import Owner
-from auth_service.unit_of_work import Reads, Tx
+from auth_service.unit_of_work import Tx
 from auth_service.usecases.links import LinkSigner, use_link
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
 from auth_service.usecases.personal_keys import revoke_all_keys
-from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
+from auth_service.usecases.reauthentication import password_refused, prove_identity
+from auth_service.usecases.sessions import OpenReads, SessionPolicy, revoke_sessions
 from auth_service.usecases.usernames import Usernames
 from common.contracts import EmailChanged, PasswordChanged, UsernameChanged
-from common.tokens import InvalidToken, User
-
-type OpenReads = Callable[[], AbstractAsyncContextManager[Reads]]
+from common.tokens import User
 
 
 async def change_password(
@@ -31,28 +28,38 @@ async def change_password(
     passwords: Passwords,
     policy: SessionPolicy,
     user: User,
-    current_password: str,
+    current_password: str | None,
     new_password: str,
     now: datetime,
 ) -> None:
     """Replace the caller's password; all sessions end.
 
+    Without the present one they must have shown lately who they are.
+
     Raises:
         InvalidToken: The caller's session has ended.
+        ReauthenticationRequired: The present password is missing, and they have not.
         PasswordWrong: The present password is another, or was changed meanwhile.
         PasswordTooShort, PasswordTooLong, PasswordTooCommon: The new one is refused.
         PasswordsBusy: Too many passwords are being hashed.
     """
     # Before the transaction's first statement: no connection is held while passwords are hashed.
-    identity = await _prove_identity(
-        tx, open_reads, passwords, user, current_password, field="current_password"
+    identity = await prove_identity(
+        tx,
+        open_reads=open_reads,
+        passwords=passwords,
+        policy=policy,
+        user=user,
+        password=current_password,
+        field="current_password",
+        now=now,
     )
     new_hash = await passwords.hash_new(
         new_password, related=[identity.email, identity.username], field="new_password"
     )
     account = await tx.accounts.lock(user.id)
     if account.password_hash != identity.password_hash:
-        raise _refused(tx, user, field="current_password")
+        raise password_refused(tx, user, field="current_password")
     tx.audit.add(Action.PASSWORD_CHANGED, account_id=account.id, by=user)
     await _replace_password(tx, policy, account, new_hash, now=now)
 
@@ -98,19 +105,31 @@ async def request_email_change(
     *,
     open_reads: OpenReads,
     passwords: Passwords,
+    policy: SessionPolicy,
     user: User,
     email: str,
-    password: str,
+    password: str | None,
     now: datetime,
 ) -> None:
     """Ask for a mail to a new address, whose link makes it the caller's.
 
+    Without the password they must have shown lately who they are.
+
     Raises:
         InvalidToken: The caller's session has ended.
+        ReauthenticationRequired: The password is missing, and they have not.
         PasswordWrong: The password is another.
         PasswordsBusy: Too many passwords are being hashed.
     """
-    await _prove_identity(tx, open_reads, passwords, user, password, field="password")
+    await prove_identity(
+        tx,
+        open_reads=open_reads,
+        passwords=passwords,
+        policy=policy,
+        user=user,
+        password=password,
+        now=now,
+    )
     await request_mail(
         tx, email=email, purpose=LinkPurpose.CHANGE_EMAIL, account_id=user.id, now=now
     )
@@ -165,24 +184,6 @@ async def change_username(tx: Tx, *, usernames: Usernames, user: User, username:
     tx.audit.add(Action.USERNAME_CHANGED, account_id=account.id, by=user, personal=names)
     event = UsernameChanged(account_id=account.id, username=username)
     await tx.outbox.add(event, key=account.id)
-
-
-async def _prove_identity(
-    tx: Tx, open_reads: OpenReads, passwords: Passwords, user: User, password: str, *, field: str
-) -> Identity:
-    async with open_reads() as reads:
-        identity = await reads.accounts.find_by_session(user.id, user.sid)
-    if identity is None:
-        raise InvalidToken
-    if not await passwords.matches(password, identity.password_hash):
-        raise _refused(tx, user, field=field)
-    return identity
-
-
-def _refused(tx: Tx, user: User, *, field: str) -> PasswordWrong:
-    """Note that somebody with the user's token does not know the password."""
-    tx.audit.add(Action.PASSWORD_REFUSED, account_id=user.id, by=user)
-    return PasswordWrong(field=field)
 
 
 async def _replace_password(

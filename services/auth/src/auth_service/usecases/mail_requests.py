@@ -20,6 +20,7 @@ from common.contracts import (
     Event,
     LoginRequested,
     PasswordResetRequested,
+    ReauthenticationRequested,
 )
 from common.ids import new_id
 
@@ -91,6 +92,9 @@ async def _entitled(tx: Tx, request: MailRequest, purpose: LinkPurpose) -> Accou
         if verified or request.account_id is None:
             return None
         return await tx.accounts.lock(request.account_id)
+    if purpose is LinkPurpose.REAUTHENTICATE and owner and owner.id != request.account_id:
+        # The address has become another's in this moment.
+        return None
     # Who has not verified an address has no claim to it: there is nothing to log in to.
     return owner if verified is (purpose is not LinkPurpose.VERIFY_EMAIL) else None
 
@@ -129,4 +133,5 @@ _EVENTS: Final[dict[LinkPurpose, type[Event]]] = {
     LinkPurpose.RESET_PASSWORD: PasswordResetRequested,
     LinkPurpose.CHANGE_EMAIL: EmailChangeRequested,
     LinkPurpose.LOG_IN: LoginRequested,
+    LinkPurpose.REAUTHENTICATE: ReauthenticationRequested,
 }

@@ -37,6 +37,8 @@ from common.errors import AppError
 from common.ids import new_id
 from common.tokens import User
 
+type OpenReads = Callable[[], AbstractAsyncContextManager[Reads]]
+
 _REVOKED_AT_ONCE: Final = 500
 _LONGEST_IMPERSONATION_SECONDS: Final = 900
 # Verifiers allow for clocks that differ, and a token may be signed while its session ends.
@@ -59,6 +61,7 @@ class SessionPolicy:
     refresh_life: timedelta
     refresh_grace: timedelta
     session_life: timedelta
+    recent_life: timedelta
 
     @property
     def revocation_life(self) -> timedelta:
@@ -96,7 +99,7 @@ class Tokens:
 async def log_in(
     tx: Tx,
     *,
-    open_reads: Callable[[], AbstractAsyncContextManager[Reads]],
+    open_reads: OpenReads,
     policy: SessionPolicy,
     passwords: Passwords,
     email: str,
@@ -312,7 +315,7 @@ def _tokens(
     access_token = policy.signer.sign(
         account,
         session_id=session.id,
-        auth_time=session.created_at,
+        auth_time=session.auth_time,
         amr=session.amr,
         now=now,
     )

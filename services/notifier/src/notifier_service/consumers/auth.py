@@ -13,6 +13,7 @@ from common.contracts import (
     LoginRequested,
     PasswordChanged,
     PasswordResetRequested,
+    ReauthenticationRequested,
     SessionStolen,
 )
 from common.streams import Received
@@ -95,6 +96,18 @@ async def login_requested(tx: Tx, event: Received[LoginRequested]) -> None:
         tx,
         event_id=event.id,
         template=EmailTemplate.LOG_IN,
+        recipient=event.data.email,
+        context={"username": event.data.username},
+        link_id=event.data.link_id,
+        now=utc_now(),
+    )
+
+
+async def reauthentication_requested(tx: Tx, event: Received[ReauthenticationRequested]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.REAUTHENTICATE,
         recipient=event.data.email,
         context={"username": event.data.username},
         link_id=event.data.link_id,

@@ -28,6 +28,7 @@ class EmailTemplate(StrEnum):
     SESSION_STOLEN = "session_stolen"
     KEY_ISSUED = "key_issued"
     LOG_IN = "log_in"
+    REAUTHENTICATE = "reauthenticate"
 
 
 class Email(Base):

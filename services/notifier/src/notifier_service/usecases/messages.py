@@ -24,6 +24,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.CONFIRM_EMAIL: "Confirm your new e-mail address",
     EmailTemplate.EMAIL_CHANGED: "Your e-mail address was changed",
     EmailTemplate.LOG_IN: "Log in to Colonnade",
+    EmailTemplate.REAUTHENTICATE: "Confirm that it is you",
     EmailTemplate.SESSION_STOLEN: "You were logged out for your safety",
     EmailTemplate.KEY_ISSUED: "A personal access token was issued",
 }

@@ -1,14 +1,16 @@
 """Bodies around what one logs in with."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from auth_service.api.schemas.accounts import Email, LinkToken, Password, Username
 
+_OR_RECENT: Final = "Needed unless the caller has logged in or reauthenticated lately."
+
 
 class PasswordChange(BaseModel):
-    current_password: Password
+    current_password: Password | None = Field(None, description=_OR_RECENT)
     new_password: Password
 
 
@@ -19,7 +21,7 @@ class PasswordReset(BaseModel):
 
 class EmailChange(BaseModel):
     email: Email
-    password: Password
+    password: Password | None = Field(None, description=_OR_RECENT)
 
 
 class EmailConfirmation(BaseModel):
