@@ -1,16 +1,19 @@
 """The pages that a person sees, in a real browser: documents, the mailed link, the mailbox."""
 
 import asyncio
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from devstack.tour import Tour
 from tests.e2e.platform import Platform
@@ -168,3 +171,99 @@ async def test_a_link_that_cannot_be_used_says_so(platform: Platform, page: Page
     await page.get_by_text(re.compile("not valid")).wait_for()
     await page.goto(f"{platform.gateway_url}/api/v1/auth/verify-email")
     assert await page.get_by_role("button", name="Confirm").is_disabled()
+
+
+POST = """async ([path, body, headers = {}]) => {
+  const answer = await fetch(path, {
+    method: "POST", credentials: "include", body: JSON.stringify(body),
+    headers: {"Content-Type": "application/json", ...headers},
+  });
+  return [answer.status, await answer.text()];
+}"""
+FORM = """(url) => {
+  document.body.innerHTML = `<form method="post" enctype="text/plain" action="${url}"></form>`;
+  document.querySelector("form").submit();
+}"""
+IN_COOKIE = {"X-Session": "cookie"}
+
+
+async def post(page: Page, path: str, body: Any, *more: Any) -> tuple[int, str]:
+    """What a script of a page gets for a request."""
+    status, text = await page.evaluate(POST, [f"/api/v1/auth{path}", body, *more])
+    return status, text
+
+
+async def host_cookies(browser: BrowserContext) -> dict[str, Any]:
+    """The cookies of the platform that the browser holds, by name."""
+    return {c["name"]: c for c in await browser.cookies() if c["name"].startswith("__Host-")}
+
+
+def tour_of_a_verified_author(tour: Tour) -> None:
+    for step in (tour.register, tour.receive_mails, tour.verify):
+        step()
+
+
+async def test_a_browser_keeps_its_session_in_a_cookie_until_the_logout(
+    platform: Platform, page: Page, browser: BrowserContext
+) -> None:
+    with platform.tour() as tour:
+        tour_of_a_verified_author(tour)
+        await page.goto(f"{platform.gateway_url}/docs")
+        status, text = await post(page, "/login", tour.author.credentials, IN_COOKIE)
+        assert (status, json.loads(text)["refresh_token"]) == (200, None)
+        kept = (await host_cookies(browser))["__Host-refresh"]
+        assert (kept["httpOnly"], kept["secure"], kept["sameSite"]) == (True, True, "Strict")
+        assert "__Host" not in await page.evaluate("document.cookie")
+        await page.reload()
+        assert (await post(page, "/refresh", {}, IN_COOKIE))[0] == 200
+        assert (await host_cookies(browser))["__Host-refresh"]["value"] != kept["value"]
+        assert (await post(page, "/refresh", {}))[0] == 422
+        assert (await post(page, "/logout", {}, IN_COOKIE))[0] == 204
+        assert "__Host-refresh" not in await host_cookies(browser)
+        assert (await post(page, "/refresh", {}, IN_COOKIE))[0] == 401
+
+
+async def test_a_page_of_another_site_does_nothing_with_the_cookie(
+    platform: Platform, page: Page, browser: BrowserContext
+) -> None:
+    with platform.tour() as tour:
+        tour_of_a_verified_author(tour)
+        await page.goto(f"{platform.gateway_url}/docs")
+        assert (await post(page, "/login", tour.author.credentials, IN_COOKIE))[0] == 200
+        stranger = await browser.new_page()
+        # Another site, which forbids its scripts nothing.
+        site = platform.gateway_url.replace("localhost", "127.0.0.1")
+        await stranger.route(
+            f"{site}/", lambda route: route.fulfill(content_type="text/html", body="<p>Hi</p>")
+        )
+        await stranger.goto(f"{site}/")
+        own = f"{platform.gateway_url}/api/v1/auth"
+        for path in ("/logout", "/refresh"):
+            with pytest.raises(PlaywrightError, match="Failed to fetch"):
+                await stranger.evaluate(POST, [own + path, {}, IN_COOKIE])
+            # A form is sent, but without the header no cookie counts.
+            async with stranger.expect_navigation() as going:
+                await stranger.evaluate(FORM, own + path)
+            assert (await going.value).status == 422
+            await stranger.goto(f"{site}/")
+            assert (await post(page, "/refresh", {}, IN_COOKIE))[0] == 200
+
+
+async def test_a_mailed_link_logs_in_where_it_was_asked_for_alone(
+    platform: Platform, page: Page, browser: BrowserContext
+) -> None:
+    with platform.tour() as tour:
+        tour_of_a_verified_author(tour)
+        email = tour.author.email
+        await page.goto(f"{platform.gateway_url}/docs")
+        assert (await post(page, "/email-login", {"email": email}, IN_COOKIE))[0] == 202
+        link = await mailed_link(platform, email, "Log in to Colonnade")
+        # Under another name it is another site, which has no more of the nonce than a stranger.
+        await page.goto(link.replace("localhost", "127.0.0.1"))
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_text("only in the browser that asked").wait_for()
+        await page.goto(link)
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_text("You are logged in").wait_for()
+        assert (await post(page, "/refresh", {}, IN_COOKIE))[0] == 200
+        assert "__Host-login" not in await host_cookies(browser)

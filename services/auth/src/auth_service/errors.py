@@ -2,10 +2,11 @@
 
 AppError
 ├── Invalid          PasswordTooShort, PasswordTooLong, PasswordTooCommon, LinkInvalid,
-│                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved, CodeInvalid, LinkElsewhere
+│                    KeyExpiryTooFar, KeyScopeRefused, UsernameReserved, CodeInvalid, LinkElsewhere,
+│                    RefreshTokenMissing
 ├── Unauthenticated  CredentialsInvalid, RefreshTokenInvalid ── RefreshTokenReused
 ├── Forbidden        EmailNotVerified, AccountDisabled, PasswordWrong, StaffProtected,
-│                    StaffNotImpersonated, Impersonated, ReauthenticationRequired
+│                    StaffNotImpersonated, Impersonated, ReauthenticationRequired, CrossSiteRequest
 ├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound, KeyNotFound
 ├── Conflict         EmailTaken, UsernameTaken, OwnAccount, TooManyKeys
 ├── RateLimited      PasswordsBusy
@@ -74,6 +75,11 @@ class KeyScopeRefused(Invalid):
     message = "A personal access token may do no more than its owner."
 
 
+class RefreshTokenMissing(Invalid):
+    code = "auth.refresh_token_missing"
+    message = "The refresh token is missing, and no cookie was asked for."
+
+
 class UsernameReserved(Invalid):
     code = "auth.username_reserved"
     message = "The username {username} is kept for the platform."
@@ -123,6 +129,11 @@ class StaffNotImpersonated(Forbidden):
 class Impersonated(Forbidden):
     code = "auth.impersonated"
     message = "Whoever acts for somebody else may not do this."
+
+
+class CrossSiteRequest(Forbidden):
+    code = "auth.cross_site_request"
+    message = "Cookies are for pages of this origin alone."
 
 
 class ReauthenticationRequired(Forbidden):

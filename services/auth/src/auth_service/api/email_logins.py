@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Response, status
 
 from auth_service.api.dependencies import FromClient, InTransaction, WithResources
+from auth_service.api.handover import ToClient
 from auth_service.api.pages import login_page
 from auth_service.api.schemas.credentials import MailRequested
 from auth_service.api.schemas.email_logins import ChallengeAccepted, CodeLogin, LinkLogin
 from auth_service.api.schemas.sessions import TokensRead
-from auth_service.api.tokens import render_tokens
 from auth_service.usecases import email_logins
 from common.clock import utc_now
 
@@ -16,13 +16,12 @@ router = APIRouter(prefix="/api/v1/auth/email-login", tags=["sessions"])
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED)
 async def request_login(
-    body: MailRequested, tx: InTransaction, resources: WithResources, response: Response
+    body: MailRequested, tx: InTransaction, resources: WithResources, to: ToClient
 ) -> ChallengeAccepted:
     """Ask for a mail with a link and a code to log in; the answer is the same for any address."""
     prover = resources.prover
     nonce = await email_logins.request_login(tx, prover=prover, email=body.email, now=utc_now())
-    response.headers["Cache-Control"] = "no-store"
-    return ChallengeAccepted(nonce=nonce, expires_in=int(prover.life.total_seconds()))
+    return to.give_nonce(nonce, int(prover.life.total_seconds()))
 
 
 @router.post("/code")
@@ -31,18 +30,19 @@ async def log_in_by_code(
     tx: InTransaction,
     resources: WithResources,
     client: FromClient,
-    response: Response,
+    to: ToClient,
 ) -> TokensRead:
     """Open a session with the mailed code, where it was asked for, once."""
     tokens = await email_logins.log_in_by_code(
         tx,
         prover=resources.prover,
         policy=resources.sessions,
-        **body.model_dump(),
+        nonce=to.nonce(body.nonce) or "",
+        code=body.code,
         client=client,
         now=utc_now(),
     )
-    return render_tokens(tokens, response)
+    return to.give_tokens(tokens)
 
 
 @router.get("/link", response_class=Response, include_in_schema=False)
@@ -57,15 +57,16 @@ async def log_in_by_link(
     tx: InTransaction,
     resources: WithResources,
     client: FromClient,
-    response: Response,
+    to: ToClient,
 ) -> TokensRead:
     """Open a session with the token of the mailed link, where it was asked for, once."""
     tokens = await email_logins.log_in_by_link(
         tx,
         prover=resources.prover,
         policy=resources.sessions,
-        **body.model_dump(),
+        nonce=to.nonce(body.nonce),
+        token=body.token,
         client=client,
         now=utc_now(),
     )
-    return render_tokens(tokens, response)
+    return to.give_tokens(tokens)

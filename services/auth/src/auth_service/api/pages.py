@@ -35,7 +35,8 @@ form.addEventListener("submit", async (event) => {
   const body = password ? {token, password: password.value} : {token};
   try {
     const answer = await fetch(location.pathname, {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body),
+      method: "POST", body: JSON.stringify(body),
+      headers: {"Content-Type": "application/json", "X-Session": "cookie"},
     });
     if (answer.ok) {
       text.textContent = form.dataset.done;

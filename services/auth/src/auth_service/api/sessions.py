@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, status
 
 from auth_service.api.dependencies import (
     FromClient,
@@ -11,13 +11,13 @@ from auth_service.api.dependencies import (
     WithReads,
     WithResources,
 )
+from auth_service.api.handover import ToClient
 from auth_service.api.schemas.sessions import (
     SessionCreate,
     SessionRead,
     SessionToken,
     TokensRead,
 )
-from auth_service.api.tokens import render_tokens
 from auth_service.repositories.sessions import OpenSession
 from auth_service.usecases import sessions
 from auth_service.usecases.devices import describe_device
@@ -36,7 +36,7 @@ async def log_in(
     tx: InTransaction,
     resources: WithResources,
     client: FromClient,
-    response: Response,
+    to: ToClient,
 ) -> TokensRead:
     """Open a session with address and password."""
     tokens = await sessions.log_in(
@@ -48,7 +48,7 @@ async def log_in(
         client=client,
         now=utc_now(),
     )
-    return render_tokens(tokens, response)
+    return to.give_tokens(tokens)
 
 
 @router.post("/refresh")
@@ -57,20 +57,24 @@ async def refresh_session(
     tx: InTransaction,
     resources: WithResources,
     client: FromClient,
-    response: Response,
+    to: ToClient,
 ) -> TokensRead:
     """Exchange a refresh token for its successor and a new access token."""
+    token = to.refresh_token(body.refresh_token)
     tokens = await sessions.refresh_session(
-        tx, policy=resources.sessions, token=body.refresh_token, client=client, now=utc_now()
+        tx, policy=resources.sessions, token=token, client=client, now=utc_now()
     )
-    return render_tokens(tokens, response)
+    return to.give_tokens(tokens)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
-async def log_out(body: SessionToken, tx: InTransaction, resources: WithResources) -> None:
-    """End the session of a refresh token."""
-    policy = resources.sessions
-    await sessions.log_out(tx, policy=policy, token=body.refresh_token, now=utc_now())
+async def log_out(
+    body: SessionToken, tx: InTransaction, resources: WithResources, to: ToClient
+) -> None:
+    """End the session of a refresh token; its cookie goes."""
+    to.forget_session()
+    token = to.refresh_token(body.refresh_token)
+    await sessions.log_out(tx, policy=resources.sessions, token=token, now=utc_now())
 
 
 @router.get("/sessions")

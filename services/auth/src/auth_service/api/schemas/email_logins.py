@@ -17,14 +17,15 @@ class ChallengeAccepted(BaseModel):
 
     status: Literal["accepted"] = "accepted"
     detail: str = "If there is something to say to this address, a mail tells how to go on."
-    nonce: str = Field(
+    nonce: str | None = Field(
         description="Keep it: what is mailed works together with it alone. Nobody else may know it."
+        " Null when a cookie has it."
     )
     expires_in: int = Field(description="How long the mail's code and link work, in seconds.")
 
 
 class CodeLogin(BaseModel):
-    nonce: Nonce
+    nonce: Nonce | None = None
     code: Code
 
 

@@ -15,12 +15,14 @@ class SessionCreate(BaseModel):
 
 
 class SessionToken(BaseModel):
-    refresh_token: str = Field(max_length=256)
+    refresh_token: str | None = Field(
+        None, max_length=256, description="Needed unless a cookie has it."
+    )
 
 
 class TokensRead(BaseModel):
     access_token: str
-    refresh_token: str
+    refresh_token: str | None = Field(description="Null when a cookie has it.")
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 — a scheme's name (RFC 6750).
     expires_in: int = Field(description="Life of the access token in seconds.")
 
