@@ -210,6 +210,17 @@ async def test_admins_ask_for_what_was_done_since_a_time(
         assert_problem(await client.get(ALL, params=bad, headers=admin), 422)
 
 
+async def test_an_entry_whose_id_is_a_little_older_than_it_is_not_missed(
+    client: httpx.AsyncClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await staff(client, resources, "admin")
+    later = utc_now() + timedelta(seconds=2)
+    monkeypatch.setattr("auth_service.repositories.audit.utc_now", lambda: later)
+    await log_in(client, "chief")
+    [found] = await listed(client, admin, since=later.isoformat())
+    assert found["action"] == "login"
+
+
 @pytest.mark.parametrize("caller", ["nobody", "user", "moderator", "support", "admin"])
 async def test_only_admins_read_the_entries_of_all(
     client: httpx.AsyncClient, resources: Resources, caller: str
