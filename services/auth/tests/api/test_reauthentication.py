@@ -12,6 +12,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy import text, update
 
 from auth_service.models import LinkPurpose, Role, Session
+from auth_service.repositories.audit import Operator
 from auth_service.resources import Resources
 from auth_service.usecases import administration
 from auth_service.worker import answer_mail_requests
@@ -94,7 +95,7 @@ async def admin(client: httpx.AsyncClient, resources: Resources) -> dict[str, An
         await administration.grant_role(
             tx,
             policy=resources.sessions,
-            actor=None,
+            actor=Operator("root", "a test", "auth"),
             account_id=stored.id,
             role=Role.ADMIN,
             now=utc_now(),
