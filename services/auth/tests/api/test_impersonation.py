@@ -125,7 +125,9 @@ async def test_its_token_has_no_role_even_if_the_account_had_one(
     owner.roles = ["admin"]
     given: Any = {"session_id": uuid4(), "auth_time": utc_now(), "now": utc_now()}
     for impersonator_id, roles in ((uuid4(), set()), (None, {"admin"})):
-        token = resources.sessions.signer.sign(owner, **given, impersonator_id=impersonator_id)
+        token = resources.sessions.signer.sign(
+            owner, **given, amr=["pwd"], impersonator_id=impersonator_id
+        )
         user = await speaks_for(client, resources, {"access_token": token})
         assert user.roles == roles
         assert bool(user.scope) is bool(roles)

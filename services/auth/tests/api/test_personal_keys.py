@@ -382,8 +382,9 @@ async def test_a_route_takes_as_many_statements_as_it_did(
     one, digest = f"{PATH}/{key['id']}", digest_of(key["token"]).hex()
     used = {"key_id": key["id"], "used_at": utc_now().isoformat()}
     calls: list[tuple[int, str, str, dict[str, str], Any]] = [
-        # The account, the session, how many there are, the token, its copy, its event.
-        (6, "POST", PATH, headers, key_body()),
+        # When its owner was seen last, the account, the session, how many there are, the token, its
+        # copy, its event.
+        (7, "POST", PATH, headers, key_body()),
         (1, "GET", PATH, headers, None),
         (1, "GET", f"{INTERNAL}/{digest}", service(), None),
         (1, "POST", f"{INTERNAL}/uses", service(), {"uses": [used] * 500}),
