@@ -31,11 +31,14 @@ ACCOUNTS_PER_SECOND: Final = 0.5
 DELETIONS_PER_SECOND: Final = 1.0
 # So many poisoned posts are left as they are.
 DELETIONS_BEHIND: Final = 3
-POSTERS: Final = 12
+# At 100 posts a second each of them may wait a quarter of a second for its answer.
+POSTERS: Final = 24
 WARM_UP_SECONDS: Final = 2.0
 _ANSWERED = 200
 _REFUSED = 400
 _FAILED = 500
+# After a fault, more than that would be a storm of its own.
+MADE_UP_SECONDS: Final = 1.0
 PROBLEM: Final = "application/problem+json"
 
 
@@ -104,17 +107,18 @@ class Record:
 
 
 class Pace:
-    """Lets turns pass at a rate; what was missed is not made up for."""
+    """Lets turns pass at a rate; those missed lately are made up for, so that the rate is kept."""
 
     def __init__(self, rate: float) -> None:
         self._gap = 1 / rate
-        self._next = 0.0
+        self._next = asyncio.get_running_loop().time()
 
     async def turn(self) -> None:
         """Wait for the next turn."""
         now = asyncio.get_running_loop().time()
-        self._next = max(self._next, now) + self._gap
-        await asyncio.sleep(self._next - self._gap - now)
+        turn = max(self._next, now - MADE_UP_SECONDS)
+        self._next = turn + self._gap
+        await asyncio.sleep(turn - now)
 
 
 class Load:
