@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import httpx
 import pytest
@@ -36,6 +36,11 @@ class TextRefused(Invalid):
     message = "The text {text} is refused."
 
 
+class Version(NamedTuple):
+    document: dict[str, int]
+    version: tuple[int]
+
+
 @router.post("/notes")
 async def create_note(body: Note) -> Note:
     if body.text == "refuse":
@@ -56,11 +61,9 @@ async def list_versions(pages: Pagination, conditions: Conditions) -> Response:
     after = pages.after("versions", int)
     first = after[0] + 1 if after else 0
     return pages.answer(
-        range(first, min(5, first + pages.fetch)),
+        [Version({"number": n}, (n,)) for n in range(first, min(5, first + pages.fetch))],
         kind="versions",
-        key=lambda n: (n,),
-        render=lambda n: {"number": n},
-        version=lambda n: (n,),
+        key=lambda shown: shown.version,
         conditions=conditions,
         cache_control="public, no-cache",
     )

@@ -49,10 +49,10 @@ async def pages(resources: Resources, limit: int) -> list[UUID]:
     after: tuple[datetime, UUID] | None = None
     while page := await resources.reads.feed.page(READER, after=after, limit=limit):
         found += page
-        last = found[-1]
-        assert last.published_at is not None
-        after = (last.published_at, last.id)
-    return [view.id for view in found]
+        last = found[-1].document
+        assert last["published_at"] is not None
+        after = (last["published_at"], last["id"])
+    return [view.document["id"] for view in found]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from common.errors import Invalid
 from common.http.etag import REVALIDATE, Preconditions, etag, not_modified, tag_headers
-from common.http.rendering import Document, json_response
+from common.http.rendering import Shown, json_response
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -86,34 +86,30 @@ class PageParams:
         self.response.headers["Link"] = next_link(self.request, cursor)
         return cursor
 
-    def answer[Row](
+    def answer[Row: Shown](
         self,
         rows: Sequence[Row],
         *,
         kind: str,
         key: Callable[[Row], Key],
-        render: Callable[[Row], Document],
-        version: Callable[[Row], Key],
         conditions: Preconditions,
         cache_control: str = REVALIDATE,
     ) -> Response:
-        """Return the page of up to `fetch` rows with its tag; 304, unrendered, to who holds it.
+        """Return the page of up to `fetch` rows with its tag; 304 to who holds it.
 
         Args:
             rows: As for `page`.
             kind: As for `page`.
             key: As for `page`.
-            render: Makes the document of a row (`common.http.rendering.renderer`).
-            version: Values that change whenever what is shown of a row does.
             conditions: The client's.
             cache_control: Who may keep the answer.
         """
-        tag = etag(kind, *(part for row in rows for part in version(row)))
+        tag = etag(kind, *(part for row in rows for part in row.version))
         if conditions.unchanged(tag):
             return not_modified(tag, cache_control)
         cursor = self._next(rows, kind, key)
         headers = {**self.response.headers, **tag_headers(tag, cache_control)}
-        items = [render(row) for row in rows[: self.limit]]
+        items = [row.document for row in rows[: self.limit]]
         return json_response({"items": items, "next_cursor": cursor}, headers=headers)
 
 

@@ -17,11 +17,11 @@ from common.http.etag import (
 )
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, PageParams, Pagination
-from common.http.rendering import json_response, renderer
+from common.http.rendering import agree, json_response
 from common.tokens import User
 from posts_service.api.dependencies import ForReading, IdOrSlug, InTransaction, WithResources
 from posts_service.api.schemas.comments import CommentCreate, CommentRead, CommentUpdate
-from posts_service.repositories.comments import CommentView
+from posts_service.repositories.comments import CommentDocument, CommentView
 from posts_service.usecases import comments
 from posts_service.usecases.slugs import reference_of
 
@@ -38,9 +38,10 @@ _NOT_YOURS: Responses = {
     412: {"description": "The comment is no longer what If-Match names."},
 }
 _LIST = "comments"
-_comment = renderer(CommentRead)
 # People who must not meet see different threads: nobody may be given another reader's answer.
 _SHARED, _VARY = "public, no-cache", {"Vary": "Authorization"}
+
+agree(CommentRead, CommentDocument)
 
 CommentId = Annotated[UUID, Path(description="The comment's id.")]
 
@@ -70,7 +71,7 @@ async def create_comment(
     )
     answer = _answer(comment)
     answer.status_code = status.HTTP_201_CREATED
-    answer.headers["Location"] = f"{router.prefix}/comments/{comment.id}"
+    answer.headers["Location"] = f"{router.prefix}/comments/{comment.document['id']}"
     return answer
 
 
@@ -163,8 +164,6 @@ def _threads(
         rows,
         kind=_LIST,
         key=lambda comment: (comment.path,),
-        render=_comment,
-        version=lambda comment: comment.version,
         conditions=conditions,
         cache_control=cache_control,
     )
@@ -185,6 +184,6 @@ def _answer(
     if conditions is not None and conditions.unchanged(tag):
         answer = not_modified(tag, cache_control)
     else:
-        answer = json_response(_comment(comment), headers=tag_headers(tag, cache_control))
+        answer = json_response(comment.document, headers=tag_headers(tag, cache_control))
     answer.headers.update(_VARY)
     return answer

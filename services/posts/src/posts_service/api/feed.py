@@ -1,7 +1,6 @@
 """The home feed of who asks."""
 
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from fastapi import APIRouter, Response
 from common.http.dependencies import CurrentUser
 from common.http.etag import Conditions
 from common.http.pagination import Page, Pagination
-from common.http.rendering import renderer
 from common.http.routes import HotRoute
 from posts_service.api.dependencies import ForReading
 from posts_service.api.schemas.posts import PostSummary
@@ -22,7 +20,6 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client holds this representation."}
 }
 _LIST = "feed"
-_summary = renderer(PostSummary)
 
 
 @router.get("", response_model=Page[PostSummary], responses=_NOT_MODIFIED)
@@ -35,8 +32,6 @@ async def read_feed(
     return page.answer(
         rows,
         kind=_LIST,
-        key=lambda post: (post.published_at, post.id),
-        render=_summary,
-        version=attrgetter("version"),
+        key=lambda post: (post.document["published_at"], post.document["id"]),
         conditions=conditions,
     )

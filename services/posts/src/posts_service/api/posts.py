@@ -1,7 +1,6 @@
 """Posts: written by their authors, read by everybody once published."""
 
 from datetime import datetime
-from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from common.http.etag import (
 )
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, Pagination
-from common.http.rendering import json_response, renderer
+from common.http.rendering import agree, json_response
 from posts_service.api.dependencies import (
     ForNewPosts,
     ForReading,
@@ -29,7 +28,13 @@ from posts_service.api.dependencies import (
 )
 from posts_service.api.schemas.posts import PostCreate, PostRead, PostSummary, PostUpdate, Tag
 from posts_service.models import PostStatus
-from posts_service.repositories.posts import PostSummaryView, PostVersion, PostView
+from posts_service.repositories.posts import (
+    PostDocument,
+    PostSummaryDocument,
+    PostSummaryView,
+    PostVersion,
+    PostView,
+)
 from posts_service.usecases import posts
 from posts_service.usecases.slugs import reference_of
 
@@ -51,8 +56,8 @@ _FINAL: dict[int | str, dict[str, Any]] = {
 # Anybody may keep a published post, and asks each time whether it still holds.
 _SHARED = "public, no-cache"
 _LIST = "posts"
-_summary = renderer(PostSummary)
-_whole = renderer(PostRead)
+agree(PostSummary, PostSummaryDocument)
+agree(PostRead, PostDocument)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, response_model=PostRead)
@@ -72,7 +77,7 @@ async def create_post(
     )
     answer = _answer(post)
     answer.status_code = status.HTTP_201_CREATED
-    answer.headers["Location"] = f"{router.prefix}/{post.id}"
+    answer.headers["Location"] = f"{router.prefix}/{post.document['id']}"
     return answer
 
 
@@ -96,8 +101,6 @@ async def list_posts(
         rows,
         kind=_LIST,
         key=_place,
-        render=_summary,
-        version=attrgetter("version"),
         conditions=conditions,
         # The same for everybody.
         cache_control="public, max-age=1",
@@ -155,7 +158,7 @@ async def delete_post(
 
 
 def _place(post: PostSummaryView) -> tuple[datetime | None, UUID]:
-    return post.published_at, post.id
+    return post.document["published_at"], post.document["id"]
 
 
 def _requirement(conditions: Preconditions) -> posts.Check:
@@ -172,4 +175,4 @@ def _cache_control(version: PostVersion) -> str:
 
 def _answer(post: PostView) -> Response:
     headers = tag_headers(_tag(post.version), _cache_control(post.version))
-    return json_response(_whole(post), headers=headers)
+    return json_response(post.document, headers=headers)

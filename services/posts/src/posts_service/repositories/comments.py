@@ -1,9 +1,8 @@
 """Comments: locked and written in a transaction; read in the order of their threads."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypedDict
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, exists, false, or_, select
@@ -12,36 +11,38 @@ from sqlalchemy.orm import aliased
 
 from common.db import Executor, Statement
 from posts_service.models import Author, Comment, Post, depth_of
-from posts_service.repositories.posts import AuthorView, Reference, at_most, published
+from posts_service.repositories.posts import AuthorDocument, Reference, at_most, published
 from posts_service.repositories.relations import blocks_between
 
 _Reply: Final = aliased(Comment)
 _VIEWER: Final = bindparam("viewer_id", type_=Uuid())
 
 
-@dataclass(slots=True)
-class CommentView:
-    """A comment as it is read; `version` changes whenever anything else of it does.
+class CommentDocument(TypedDict):
+    """A comment as it is read; of a placeholder nothing shows but its place.
 
-    Of a placeholder nothing shows but its place: it was deleted, or the reader may not see it.
+    It was deleted, or the reader may not see it. `depth` is how many comments it lies below the
+    beginning of its thread.
     """
 
     id: UUID
     post_id: UUID
     parent_id: UUID | None
-    path: str
-    author: AuthorView | None
+    depth: int
+    author: AuthorDocument | None
     body: str | None
     body_html: str | None
     created_at: datetime
     updated_at: datetime
     deleted: bool
-    version: tuple[Any, ...]
 
-    @property
-    def depth(self) -> int:
-        """How many comments it lies below the beginning of its thread."""
-        return depth_of(self.path)
+
+class CommentView(NamedTuple):
+    """A comment, what changes whenever what it shows does, and its place among all of a post."""
+
+    document: CommentDocument
+    version: tuple[Any, ...]
+    path: str
 
 
 _COLUMNS: Final[tuple[Any, ...]] = (
@@ -178,19 +179,19 @@ def _shown(found: Select[Any]) -> Select[Any]:
 
 
 def _view(row: Any) -> CommentView:
-    comment_id, post_id, parent_id, path, _, body, html, created, updated, unseen = row[:10]
-    epoch, position = row[12:]
-    return CommentView(
-        id=comment_id,
-        post_id=post_id,
-        parent_id=parent_id,
-        path=path,
-        author=None if unseen else AuthorView(*row[10:]),
-        body=None if unseen else body,
-        body_html=None if unseen else html,
-        created_at=created,
+    comment_id, post_id, parent_id, path, _, body, body_html, created_at, updated_at = row[:9]
+    unseen, username, display_name, epoch, position = row[9:]
+    document: CommentDocument = {
+        "id": comment_id,
+        "post_id": post_id,
+        "parent_id": parent_id,
+        "depth": depth_of(path),
+        "author": None if unseen else {"username": username, "display_name": display_name},
+        "body": None if unseen else body,
+        "body_html": None if unseen else body_html,
+        "created_at": created_at,
         # Nothing of a placeholder may tell why it is one.
-        updated_at=created if unseen else updated,
-        deleted=unseen,
-        version=(comment_id, updated, unseen, epoch, position),
-    )
+        "updated_at": created_at if unseen else updated_at,
+        "deleted": unseen,
+    }
+    return CommentView(document, (comment_id, updated_at, unseen, epoch, position), path)

@@ -22,7 +22,7 @@ from common.db import Executor, Statement
 from common.outbox import OutboxRow
 from common.place import EMPTY
 from posts_service.models import Author, Post, PostTag
-from posts_service.repositories.posts import AuthorView, PostView
+from posts_service.repositories.posts import WHOLE, PostView, view_of
 
 _EVENT: Final = ("event_id", "type", "key", "payload", "headers")
 _CARD: Final = ("username", "display_name", "epoch", "position")
@@ -46,6 +46,7 @@ class NewPost:
 
 
 _POST: Final = tuple(each.name for each in fields(NewPost))
+_SHOWN: Final = tuple(column.name for column in WHOLE[len(_CARD) :])
 
 
 class NewPosts:
@@ -67,8 +68,7 @@ class NewPosts:
         row = await self._executor.first(_ADD, **values, **event, author_username=author_username)
         if row is None:
             return None
-        del values["author_id"]
-        return PostView(AuthorView(*row), **values)
+        return view_of((*row, *(values[name] for name in _SHOWN)))
 
 
 def _given(table: Any, name: str) -> BindParameter[Any]:

@@ -1,9 +1,8 @@
 """Posts: locked and written in a transaction; read, joined with their authors, from anywhere."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,19 +28,11 @@ type Reference = UUID | str
 """How a path names a post: by its id or by its slug."""
 
 
-# Views are not frozen: one is made for each row, and that would take four times as long.
-@dataclass(slots=True)
-class AuthorView:
-    """A card; `(epoch, position)` changes whenever it does."""
-
-    username: str
-    display_name: str
-    epoch: int
-    position: int
-
-
 class PostVersion(NamedTuple):
-    """What changes whenever anything of a post does, and who may keep it."""
+    """What changes whenever anything of a post does, and who may keep it.
+
+    `(epoch, position)` changes whenever the card of its author does.
+    """
 
     id: UUID
     updated_at: datetime
@@ -50,33 +41,42 @@ class PostVersion(NamedTuple):
     status: str
 
 
-@dataclass(slots=True)
-class PostSummaryView:
+# Documents are what the schemas of the API say, in their order: rows become them at once, since
+# to name the values of views for each answer takes as long again as to make the views.
+class AuthorDocument(TypedDict):
+    username: str
+    display_name: str
+
+
+class PostSummaryDocument(TypedDict):
     """A post as lists show it, with its author's present name."""
 
-    author: AuthorView
     id: UUID
     slug: str
     title: str
     tags: list[str]
     status: str
+    author: AuthorDocument
     published_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
-    @property
-    def version(self) -> PostVersion:
-        """What changes whenever anything of it does."""
-        card = self.author
-        return PostVersion(self.id, self.updated_at, card.epoch, card.position, self.status)
 
-
-@dataclass(slots=True)
-class PostView(PostSummaryView):
+class PostDocument(PostSummaryDocument):
     """A post as it is read."""
 
     body: str
     body_html: str
+
+
+class PostSummaryView(NamedTuple):
+    document: PostSummaryDocument
+    version: PostVersion
+
+
+class PostView(NamedTuple):
+    document: PostDocument
+    version: PostVersion
 
 
 SUMMARY: Final[tuple[Any, ...]] = (
@@ -100,7 +100,7 @@ _VERSION: Final[tuple[Any, ...]] = (
     Author.position,
     Post.status,
 )
-_WHOLE: Final = (*SUMMARY, Post.body, Post.body_html)
+WHOLE: Final = (*SUMMARY, Post.body, Post.body_html)
 _TAGGED_ID: Final = PostTag.post_id.label("id")
 # Not a parameter: only a constant lets the planner use the partial indexes.
 PUBLISHED: Final = Post.status == literal_column("'published'")
@@ -130,9 +130,9 @@ class Posts:
     async def view(self, post_id: UUID) -> PostView:
         """Return a post that must exist as readers will see it."""
         await self._session.flush()
-        query = _joined(*_WHOLE).where(Post.id == post_id)
+        query = _joined(*WHOLE).where(Post.id == post_id)
         row = (await self._session.execute(query)).one()
-        return _view_of(row)
+        return view_of(row)
 
     async def list_published(self, *, after: UUID | None, limit: int) -> list[tuple[Post, str]]:
         """Return published posts with their authors' usernames, by id, following `after`."""
@@ -162,7 +162,7 @@ class PostReads:
         """Return a post if it is published or the viewer's own."""
         query = _find(whole=True, by_id=isinstance(reference, UUID))
         row = await self._executor.first(query, reference=reference, viewer_id=viewer_id)
-        return _view_of(row) if row else None
+        return view_of(row) if row else None
 
     async def find_version(
         self, reference: Reference, *, viewer_id: UUID | None
@@ -196,7 +196,7 @@ class PostReads:
 @cache
 def _find(*, whole: bool, by_id: bool) -> Statement:
     own = Post.author_id == bindparam("viewer_id", type_=Uuid())
-    query = _joined(*(_WHOLE if whole else _VERSION))
+    query = _joined(*(WHOLE if whole else _VERSION))
     return Statement(query.where(_referred(by_id=by_id), or_(PUBLISHED, own)))
 
 
@@ -208,22 +208,29 @@ def _is_published(*, by_id: bool) -> Statement:
 @cache
 def _list(given: frozenset[str], limit: int) -> Statement:
     """Return the query of a page, from the index for what is given."""
-    source: Any = PostTag if "tag" in given else Post
-    place = (source.published_at, _TAGGED_ID if "tag" in given else source.id)
-    query = select(*place)
-    query = query.where(PostTag.tag == bindparam("tag") if "tag" in given else PUBLISHED)
+    if "tag" not in given:
+        return Statement(_page(_joined(*SUMMARY).where(PUBLISHED), Post, Post.id, given, limit))
+    tagged = select(PostTag.published_at, _TAGGED_ID).where(PostTag.tag == bindparam("tag"))
+    page = _page(tagged, PostTag, _TAGGED_ID, given, limit)
+    return Statement(summaries_of(page.subquery("page")))
+
+
+def _page(
+    query: Select[*tuple[Any, ...]], source: Any, post_id: Any, given: frozenset[str], limit: int
+) -> Select[*tuple[Any, ...]]:
+    """Return the part of a query of posts, or of their tags, that a page shows."""
+    place = (source.published_at, post_id)
     if "author" in given:
         query = query.where(source.author_id == _id_of_author())
     if "post_id" in given:
         query = query.where(tuple_(*place) < AFTER)
-    query = query.order_by(*(column.desc() for column in place)).limit(at_most(limit))
-    return Statement(summaries_of(query.subquery("page")))
+    return query.order_by(*(column.desc() for column in place)).limit(at_most(limit))
 
 
 def summaries_of(page: Subquery) -> Select[Any]:
     """Return the query of the posts of a page, which has their `published_at` and `id` in order.
 
-    A page is found in an index that covers its query, and only its posts are read as a whole.
+    Only they are read as a whole: what finds the page is in indexes that cover its query.
     """
     query = select(*SUMMARY).select_from(page).join(Post, Post.id == page.c.id)
     query = query.join(Author, Author.user_id == Post.author_id)
@@ -240,11 +247,31 @@ def at_most(limit: int) -> ColumnElement[int]:
 
 def summary_of(row: Any) -> PostSummaryView:
     """Return the view of a row of `SUMMARY`."""
-    return PostSummaryView(AuthorView(*row[:4]), *row[4:])
+    return PostSummaryView(_document_of(row), _version_of(row))
 
 
-def _view_of(row: Any) -> PostView:
-    return PostView(AuthorView(*row[:4]), *row[4:])
+def view_of(row: Any) -> PostView:
+    """Return the view of a row of `WHOLE`."""
+    document: PostDocument = {**_document_of(row), "body": row[12], "body_html": row[13]}
+    return PostView(document, _version_of(row))
+
+
+def _document_of(row: Any) -> PostSummaryDocument:
+    return {
+        "id": row[4],
+        "slug": row[5],
+        "title": row[6],
+        "tags": row[7],
+        "status": row[8],
+        "author": {"username": row[0], "display_name": row[1]},
+        "published_at": row[9],
+        "created_at": row[10],
+        "updated_at": row[11],
+    }
+
+
+def _version_of(row: Any) -> PostVersion:
+    return PostVersion(row[4], row[11], row[2], row[3], row[8])
 
 
 def published(*, by_id: bool) -> Select[UUID]:

@@ -193,6 +193,7 @@ async def _remove(tx: Tx, comment: Comment) -> None:
 async def _report_creation(
     tx: Tx, comment: Comment, view: CommentView, parent: Comment | None, post_author_id: UUID
 ) -> None:
+    card = view.document["author"]
     event = CommentCreated(
         comment_id=comment.id,
         post_id=comment.post_id,
@@ -200,7 +201,7 @@ async def _report_creation(
         parent_id=comment.parent_id,
         parent_author_id=parent.author_id if parent else None,
         author_id=comment.author_id,
-        author_username=view.author.username if view.author else "",
+        author_username=card["username"] if card else "",
         created_at=comment.created_at,
     )
     await tx.outbox.add(event, key=comment.id)

@@ -176,7 +176,7 @@ def _publishes(post: Post, status: PostStatus | None) -> bool:
 
 
 async def _report_publication(tx: Tx, post: Post, view: PostView) -> None:
-    await tx.outbox.add(_publication(post, view.author.username), key=post.id)
+    await tx.outbox.add(_publication(post, view.document["author"]["username"]), key=post.id)
 
 
 def _publication(post: Post | NewPost, author_username: str) -> PostPublished:
