@@ -5,7 +5,6 @@ written when a post is. The data are the same in every run; docs/adr/0012 tells 
 """
 
 import argparse
-import asyncio
 import random
 import statistics
 import tempfile
@@ -19,6 +18,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from bench.processes import run_benchmark
 from common.db import Statement
 from devstack.databases import Databases
 from devstack.postgres import running_postgres
@@ -253,4 +253,4 @@ async def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=max(SIZES), help="most posts")
-    asyncio.run(main(parser.parse_args()))
+    run_benchmark(main(parser.parse_args()))

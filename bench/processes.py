@@ -3,11 +3,28 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from signal import SIGTERM, Signals
+from typing import Any
 
 from devstack.processes import die_with_parent
+
+
+def run_benchmark(benchmark: Coroutine[Any, Any, None]) -> None:
+    """Run a benchmark; one that is told to end stops what it started, as after Ctrl-C."""
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 — this is one.
+        asyncio.get_running_loop().add_signal_handler(SIGTERM, task.cancel)
+        await benchmark
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        sys.exit("The benchmark was told to end.")
 
 
 def spawn(

@@ -1,7 +1,6 @@
 """`make bench-events`: measures every contender in turns and writes docs/performance-events.*."""
 
 import argparse
-import asyncio
 import sys
 import time
 from collections import defaultdict
@@ -10,6 +9,7 @@ from bench.events import measures, report
 from bench.events.measures import COLONNADE, CONTENDERS, Contender
 from bench.events.report import Results
 from bench.events.stage import Stage, open_stage
+from bench.processes import run_benchmark
 
 SIZES = (0, 10_000, 100_000, 1_000_000, 10_000_000)
 LIVE_SECONDS = 4.0
@@ -92,4 +92,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(_arguments()))
+    run_benchmark(main(_arguments()))

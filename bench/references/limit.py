@@ -39,7 +39,7 @@ LIST = f"""
      WHERE p.status = 'published' AND p.author_id = (
            SELECT user_id FROM authors WHERE username = $1
             ORDER BY epoch DESC, position DESC LIMIT 1)
-     ORDER BY p.published_at DESC, p.id DESC LIMIT $2
+     ORDER BY p.published_at DESC, p.id DESC LIMIT
 """  # noqa: S608
 CREATE = """
     WITH post AS (
@@ -111,7 +111,7 @@ async def read(id_or_slug: str, user: UUID) -> dict[str, Any] | None:
 
 async def page(query: dict[str, str]) -> dict[str, Any]:
     limit = int(query.get("limit", 20))
-    rows = [rendered(dict(row)) for row in await pool.fetch(LIST, query["author"], limit + 1)]
+    rows = [rendered(dict(row)) for row in await pool.fetch(f"{LIST} {limit + 1}", query["author"])]
     last = rows[limit - 1] if len(rows) > limit else None
     cursor = encode_cursor("posts", (last["published_at"], last["id"])) if last else None
     return {"items": rows[:limit], "next_cursor": cursor}

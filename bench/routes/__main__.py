@@ -1,7 +1,6 @@
 """`make bench`: measures the hot routes of posts beside two references, and what a start costs."""
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from typing import Any, Final
 import httpx
 
 from bench.machine import Cores, kept_to, raised_priority, split_cores
+from bench.processes import run_benchmark
 from bench.routes import answers, data, report, scenarios, start
 from bench.routes.answers import Answer, Ask
 from bench.routes.measures import Meter
@@ -207,4 +207,4 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(_arguments()))
+    run_benchmark(main(_arguments()))
