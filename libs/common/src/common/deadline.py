@@ -1,7 +1,7 @@
 """The time a request has left, known to every call made on its behalf. Seconds, monotonic."""
 
 import time
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 
 from common.errors import Unavailable
 
@@ -17,6 +17,13 @@ def remaining_seconds() -> float | None:
     """Return the seconds left, never negative; None when the work has no deadline."""
     ends_at = _ends_at.get()
     return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
+def context_without_deadline() -> Context:
+    """Return a copy of the present context for work that is not this request's alone."""
+    context = copy_context()
+    context.run(_ends_at.set, None)
+    return context
 
 
 class within:  # noqa: N801 — used as a function; a generator would cost every request as much again.

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from common.platform import Platform, open_platform
+from common.shared import SharedReads
 from posts_service.settings import Settings
 from posts_service.unit_of_work import Reads, Tx
 from posts_service.usecases.markdown import Markdown, open_markdown
@@ -16,6 +17,7 @@ class Resources:
     platform: Platform
     markdown: Markdown
     reads: Reads
+    shared: SharedReads
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -28,4 +30,5 @@ class Resources:
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open what every process of posts needs, and close it at the end."""
     async with open_platform("posts", settings) as platform, open_markdown() as markdown:
-        yield Resources(settings, platform, markdown, Reads.of(platform.database.direct))
+        reads, shared = Reads.of(platform.database.direct), SharedReads(settings.shared_seconds)
+        yield Resources(settings, platform, markdown, reads, shared)

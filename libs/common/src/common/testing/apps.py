@@ -47,6 +47,8 @@ def settings_values(
         "concurrency_limit": 1000,
         "queue_limit": 100_000,
         "queue_seconds": 60,
+        # And they look at once at what they wrote.
+        "shared_seconds": 0,
         **more,
     }
 

@@ -1,13 +1,14 @@
 """Posts: written by their authors, read by everybody once published."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from common.clock import utc_now
-from common.http.dependencies import CurrentUser, OptionalUser, optional_user
+from common.http.dependencies import CurrentUser, OptionalUser
 from common.http.etag import (
     REVALIDATE,
     Conditions,
@@ -19,6 +20,7 @@ from common.http.etag import (
 from common.http.idempotency import IdempotentRoute
 from common.http.pagination import Page, Pagination
 from common.http.rendering import agree, json_response
+from common.shared import Shared
 from posts_service.api.dependencies import (
     ForNewPosts,
     ForReading,
@@ -81,29 +83,30 @@ async def create_post(
     return answer
 
 
-@router.get(
-    "",
-    response_model=Page[PostSummary],
-    responses=_NOT_MODIFIED,
-    dependencies=[Depends(optional_user)],
-)
+@router.get("", response_model=Page[PostSummary], responses=_NOT_MODIFIED)
 async def list_posts(
+    *,
     reads: ForReading,
+    resources: WithResources,
+    user: OptionalUser,
     page: Pagination,
     conditions: Conditions,
     tag: Annotated[Tag | None, Query(description="Only posts with this tag.")] = None,
     author: Annotated[str | None, Query(description="Only posts of who has this name.")] = None,
 ) -> Response:
-    """List published posts, newest first."""
-    after = page.after(_LIST, datetime, UUID)
-    rows = await posts.list_posts(reads, after=after, limit=page.fetch, tag=tag, author=author)
+    """List published posts, newest first; who sends no token may get a list of a second ago."""
+    after, limit = page.after(_LIST, datetime, UUID), page.fetch
+    read = partial(posts.list_posts, reads, after=after, limit=limit, tag=tag, author=author)
+    if user is None:
+        found = await resources.shared.get((_LIST, after, limit, tag, author), read)
+    else:
+        found = Shared(await read(), fresh=True)
     return page.answer(
-        rows,
+        found.value,
         kind=_LIST,
         key=_place,
         conditions=conditions,
-        # The same for everybody.
-        cache_control="public, max-age=1",
+        cache_control=found.cache_control,
     )
 
 

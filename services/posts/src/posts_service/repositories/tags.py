@@ -1,8 +1,7 @@
 """Tags, counted over the newest posts alone: the work stays the same however many there are."""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, TypedDict
 
 from sqlalchemy import func, select
 
@@ -13,8 +12,7 @@ from posts_service.repositories.posts import PUBLISHED, at_most
 COUNTED: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class TagView:
+class TagDocument(TypedDict):
     tag: str
     posts: int
 
@@ -23,9 +21,11 @@ class TagReads:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    async def list_popular(self, *, limit: int) -> list[TagView]:
+    async def list_popular(self, *, limit: int) -> list[TagDocument]:
         """Return the tags that most of the newest posts carry, the most frequent ones first."""
-        return [TagView(*row) for row in await self._executor.all(_popular(limit))]
+        return [
+            {"tag": row[0], "posts": row[1]} for row in await self._executor.all(_popular(limit))
+        ]
 
 
 @cache
