@@ -33,6 +33,10 @@ MAILS = {
         "A personal access token was issued",
         ["Nightly build", "on 1 March 2026, 09:30 UTC", "until 30 May 2026, 09:30 UTC"],
     ),
+    "auth.new_device_logged_in.v1": (
+        "New login to your account",
+        ["on 1 March 2026, 09:30 UTC", "before: Firefox on Linux, network 203.0.113.0/24."],
+    ),
     "auth.email_changed.v1": (
         "Your e-mail address was changed",
         ["on 1 March 2026, 09:30 UTC", "no longer used"],

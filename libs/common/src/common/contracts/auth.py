@@ -314,3 +314,31 @@ class ReauthenticationRequested(Event):
         description="The mailed link, which auth's `/internal/mail-links/{id}` tells to notifier.",
         examples=["0199a3c1-7c41-7d18-a2c4-6e0b9f3d7a03"],
     )
+
+
+class NewDeviceLoggedIn(Event):
+    """An account was logged in to from a device or a network that none of its sessions had used.
+
+    Key: `account_id`.
+    """
+
+    wire_name: ClassVar = "auth.new_device_logged_in.v1"
+
+    account_id: UUID = Field(
+        description="The account, and the user of the same id.",
+        examples=["0199a3c1-7c40-7b52-9f3e-5d2a8c1e4b01"],
+    )
+    email: str = Field(
+        description="The address that the mail goes to.", examples=["ada@example.com"]
+    )
+    username: str = Field(description="The name of the account.", examples=["ada"])
+    device: str = Field(
+        description="What logged in, as it told itself.", examples=["Firefox on Linux"]
+    )
+    network: str | None = Field(
+        description="The client's address without its last part, where it is known.",
+        examples=["203.0.113.0/24"],
+    )
+    logged_in_at: datetime = Field(
+        description="When it did (UTC).", examples=["2026-03-01T09:30:00Z"]
+    )

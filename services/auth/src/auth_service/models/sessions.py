@@ -14,6 +14,7 @@ class Session(Base):
     """`user_agent` and `network` are where it was used last, for its owner to recognise it.
 
     `impersonator_id` is who opened it, of the platform's people, in the name of the owner.
+    `device` is that User-Agent in words; empty in rows of before there was one.
     `amr` is how they showed who they are the last time (RFC 8176): when it was opened, or at
     `authenticated_at`.
     """
@@ -34,6 +35,7 @@ class Session(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
     user_agent: Mapped[str] = mapped_column(server_default="")
+    device: Mapped[str] = mapped_column(server_default="")
     network: Mapped[str | None]
     impersonator_id: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]

@@ -6,14 +6,34 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Insert,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from auth_service.models import AuditEntry, Base, RefreshToken, Session
 from common.db.revocations import add_revocations
 
 _OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
-    Session: ("id", "account_id", "created_at", "last_used_at", "user_agent", "network", "amr"),
+    Session: (
+        "id",
+        "account_id",
+        "created_at",
+        "last_used_at",
+        "user_agent",
+        "device",
+        "network",
+        "amr",
+    ),
     RefreshToken: ("id", "session_id", "token_hash", "expires_at"),
     AuditEntry: (
         "id",
@@ -41,10 +61,48 @@ def _insert(model: type[Base]) -> Insert:
     return insert(table).values(values)
 
 
-# A login is the busiest of what is audited: it pays no statement for that.
-_OPEN: Final = _insert(AuditEntry).add_cte(
-    _insert(Session).cte("opened"), _insert(RefreshToken).cte("given")
+_SESSIONS: Final = Base.metadata.tables[Session.__tablename__].c
+
+
+def _opened(name: str) -> ColumnElement[Any]:
+    return bindparam(f"{Session.__tablename__}_{name}", type_=_SESSIONS[name].type)
+
+
+def _had_session(*which: ColumnElement[bool]) -> Exists:
+    """Return whether the account has had a session of its owner's before the statement."""
+    of_owner = _SESSIONS.impersonator_id.is_(None)
+    return exists().where(_SESSIONS.account_id == _opened("account_id"), of_owner, *which)
+
+
+# A login is the busiest of what is audited: neither that nor the comparison costs a statement.
+_OPEN: Final = select(
+    _had_session(),
+    _had_session(
+        or_(
+            _SESSIONS.device == _opened("device"),
+            _SESSIONS.user_agent == _opened("user_agent"),
+        )
+    ),
+    _had_session(_SESSIONS.network.is_not_distinct_from(_opened("network"))),
+).add_cte(
+    _insert(Session).cte("opened"),
+    _insert(RefreshToken).cte("given"),
+    _insert(AuditEntry).cte("noted"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an account had seen before a session was opened: one at all, its device, its network."""
+
+    account: bool
+    device: bool
+    network: bool
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the owner may wonder where the session comes from."""
+        return self.account and not (self.device and self.network)
 
 
 class Sessions:
@@ -56,13 +114,16 @@ class Sessions:
         self._session.add(session)
         await self._session.flush()
 
-    async def open(self, session: Session, token: RefreshToken, entry: Mapping[str, Any]) -> None:
-        """Write a session, its first token and what the audit tells of it, by one statement."""
+    async def open(self, session: Session, token: RefreshToken, entry: Mapping[str, Any]) -> Known:
+        """Write a session, its first token and what the audit tells of it; return what was known.
+
+        It is one statement.
+        """
         values = {f"{AuditEntry.__tablename__}_{name}": value for name, value in entry.items()}
         for row in (session, token):
             names = _OPENED[type(row)]
             values |= {f"{row.__tablename__}_{name}": getattr(row, name) for name in names}
-        await self._session.execute(_OPEN, values)
+        return Known(*(await self._session.execute(_OPEN, values)).one())
 
     def add_token(self, token: RefreshToken) -> None:
         """Add a refresh token to its session."""

@@ -32,7 +32,7 @@ from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.devices import describe_device
 from auth_service.usecases.keys import AccessTokenSigner
 from auth_service.usecases.passwords import Passwords
-from common.contracts import SessionsRevoked, SessionStolen
+from common.contracts import NewDeviceLoggedIn, SessionsRevoked, SessionStolen
 from common.errors import AppError
 from common.ids import new_id
 from common.tokens import User
@@ -85,6 +85,11 @@ class Client:
 
     user_agent: str
     network: str | None
+
+    @property
+    def device(self) -> str:
+        """What its User-Agent says in words."""
+        return describe_device(self.user_agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,7 @@ async def refresh_session(
     if stored.used_at is None:
         stored.used_at = session.last_used_at = now
         session.user_agent, session.network = client.user_agent, client.network
+        session.device = client.device
         tx.sessions.add_token(_stored(policy, session.id, policy.successor(token), now))
     elif now - stored.used_at > policy.refresh_grace:
         await _report_theft(tx, policy, session, now=now)
@@ -251,25 +257,44 @@ async def open_session(
     method: Method,
     now: datetime,
 ) -> Tokens:
-    """Open a session of a locked account, whose owner has shown who they are."""
+    """Open a session of a locked account, whose owner has shown who they are.
+
+    They are told by mail when no session before had this device, or none came from this network:
+    it may not have been them. The first session of all is no news.
+    """
     session = Session(
         id=new_id(),
         account_id=account.id,
         created_at=now,
         last_used_at=now,
         user_agent=client.user_agent,
+        device=client.device,
         network=client.network,
         amr=[method],
     )
     refresh_token = secrets.token_urlsafe(32)
     owner = Owner(account.id, session.id)
     details = {} if method is Method.PASSWORD else {"method": str(method)}
-    await tx.sessions.open(
+    known = await tx.sessions.open(
         session,
         _stored(policy, session.id, refresh_token, now),
         tx.audit.values(Action.LOGIN, account_id=account.id, by=owner, details=details),
     )
+    if known.is_elsewhere:
+        await _report_new_device(tx, account, session, now=now)
     return _tokens(policy, account, session, refresh_token, now)
+
+
+async def _report_new_device(tx: Tx, account: Account, session: Session, *, now: datetime) -> None:
+    event = NewDeviceLoggedIn(
+        account_id=account.id,
+        email=account.email,
+        username=account.username,
+        device=session.device,
+        network=session.network,
+        logged_in_at=now,
+    )
+    await tx.outbox.add(event, key=account.id)
 
 
 async def _report_theft(tx: Tx, policy: SessionPolicy, session: Session, *, now: datetime) -> None:

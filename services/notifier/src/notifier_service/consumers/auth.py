@@ -11,6 +11,7 @@ from common.contracts import (
     KeyIssued,
     KnownAddressRegistered,
     LoginRequested,
+    NewDeviceLoggedIn,
     PasswordChanged,
     PasswordResetRequested,
     ReauthenticationRequested,
@@ -125,6 +126,22 @@ async def session_stolen(tx: Tx, event: Received[SessionStolen]) -> None:
             "username": event.data.username,
             "device": event.data.device,
             "ended_at": _said(event.data.ended_at),
+        },
+        now=utc_now(),
+    )
+
+
+async def new_device_logged_in(tx: Tx, event: Received[NewDeviceLoggedIn]) -> None:
+    await emails.request_email(
+        tx,
+        event_id=event.id,
+        template=EmailTemplate.NEW_DEVICE,
+        recipient=event.data.email,
+        context={
+            "username": event.data.username,
+            "device": event.data.device,
+            "network": event.data.network,
+            "logged_in_at": _said(event.data.logged_in_at),
         },
         now=utc_now(),
     )

@@ -27,6 +27,7 @@ class EmailTemplate(StrEnum):
     EMAIL_CHANGED = "email_changed"
     SESSION_STOLEN = "session_stolen"
     KEY_ISSUED = "key_issued"
+    NEW_DEVICE = "new_device"
     LOG_IN = "log_in"
     REAUTHENTICATE = "reauthenticate"
 

@@ -27,6 +27,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     EmailTemplate.REAUTHENTICATE: "Confirm that it is you",
     EmailTemplate.SESSION_STOLEN: "You were logged out for your safety",
     EmailTemplate.KEY_ISSUED: "A personal access token was issued",
+    EmailTemplate.NEW_DEVICE: "New login to your account",
 }
 
 _templates = Environment(
