@@ -18,10 +18,13 @@ from services.auth.tests.api.test_administration import id_of, staff
 from services.auth.tests.factories import (
     PASSWORD,
     headers_of,
+    issued_key,
     log_in,
     logged_in,
+    mailed_code,
     mailed_token,
     refresh,
+    wrong,
 )
 
 OWN = "/api/v1/auth/audit"
@@ -99,6 +102,61 @@ async def test_every_change_of_what_one_logs_in_with_is_kept(
             "logout",
         )
     ]
+
+
+async def test_proofs_are_kept_and_so_is_what_proves_nothing(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    await logged_in(client, resources)
+    asked = await client.post("/api/v1/auth/email-login", json={"email": "ada@example.com"})
+    proof = {"nonce": asked.json()["nonce"], "code": await mailed_code(resources)}
+    guess = proof | {"code": wrong(proof["code"])}
+    assert await post(client, "/email-login/code", **guess) == 422
+    answer = await client.post("/api/v1/auth/email-login/code", json=proof)
+    headers = headers_of(answer.json())
+    assert await post(client, "/reauthenticate", headers, password="no") == 403
+    assert await post(client, "/reauthenticate", headers, password=PASSWORD) == 200
+    kept = [(each["action"], each["by"], each["details"]) for each in await own(client, headers)]
+    assert kept == [
+        ("reauthenticated", "you", {"method": "pwd"}),
+        ("password_refused", "you", {}),
+        ("login", "you", {"method": "email"}),
+        ("code_refused", "somebody", {"purpose": "log_in"}),
+        ("login", "you", {}),
+    ]
+
+
+async def test_what_becomes_of_personal_tokens_is_kept(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    tokens = await logged_in(client, resources)
+    headers = headers_of(tokens)
+    first, second, third = [await issued_key(client, tokens) for _ in range(3)]
+    path = "/api/v1/auth/keys"
+    one = f"{path}/{first['id']}"
+    for where, status in ((one, 204), (one, 404), (path, 204), (path, 204)):
+        assert (await client.delete(where, headers=headers)).status_code == status
+    all_of_them, by_one, *issued = (await own(client, headers))[:-1]
+    assert [each["action"] for each in issued] == ["key_issued"] * 3
+    assert issued[-1]["details"] == {
+        "key_id": first["id"],
+        "scopes": first["scopes"],
+        "expires_at": first["expires_at"].replace("Z", "+00:00"),
+    }
+    assert (by_one["action"], by_one["details"]) == ("key_revoked", {"key_ids": [first["id"]]})
+    assert {*all_of_them["details"]["key_ids"]} == {second["id"], third["id"]}
+    assert {each["by"] for each in (all_of_them, by_one, *issued)} == {"you"}
+    left = await issued_key(client, tokens)
+    admin = await staff(client, resources, "admin")
+    reset = await client.post(f"{ACCOUNTS}/{await id_of(resources)}/force-reset", headers=admin)
+    assert reset.status_code == 204
+    [newest, *_, oldest] = await listed(client, admin, action="key_revoked")
+    assert newest["details"] == {"key_ids": [left["id"]]}
+    assert newest["actor_id"] == await id_of(resources, "chief")
+    assert oldest["actor_id"] == newest["account_id"]
+    named = await listed(client, admin, action="key_issued")
+    assert {each["personal"]["name"] for each in named} == {"Nightly build"}
+    assert first["token"] not in str(named)
 
 
 async def test_what_staff_does_is_told_without_where_they_are(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -18,7 +19,14 @@ from common.testing.conformance import assert_problem
 from common.testing.keys import private_pem, public_pem
 from common.tokens import InternalTokens
 from devstack.fixtures import ServiceDatabase
-from services.auth.tests.factories import account, headers_of, log_in, logged_in, refresh
+from services.auth.tests.factories import (
+    account,
+    headers_of,
+    issued_key,
+    log_in,
+    logged_in,
+    refresh,
+)
 from services.auth.tests.usecases.test_audit import unguarded
 
 type Colonnade = Callable[..., Awaitable[int]]
@@ -166,3 +174,54 @@ async def test_an_operator_erases_what_is_personal(
     assert await colonnade("audit", "verify", "--json") == 0
     found = document(capsys.readouterr().out)
     assert (found["position"], found["erased"], found["broken"]) == (2, 1, None)
+
+
+async def test_an_operator_sees_and_revokes_the_tokens_of_an_account(
+    client: httpx.AsyncClient,
+    resources: Resources,
+    colonnade: Colonnade,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tokens = await logged_in(client, resources)
+    stranger = await issued_key(client, await logged_in(client, resources, "grace"))
+    keys = [await issued_key(client, tokens, name=f"Build {n}") for n in range(3)]
+    capsys.readouterr()
+    assert await colonnade("tokens", "ada@example.com") == 0
+    told = capsys.readouterr().out
+    assert [told.count(key["id"]) for key in keys] == [1, 1, 1]
+    assert "Build 2" in told
+    assert "posts:read posts:write" in told
+    assert "never" in told
+    assert keys[0]["token"] not in told
+    why = ("--by", "root", "--reason", "found in a log")
+    assert await colonnade("revoke-tokens", "ada@example.com", keys[0]["id"], *why) == 0
+    assert "Revoked of ada@example.com: 1." in capsys.readouterr().out
+    assert await colonnade("tokens", "ada@example.com", "--json") == 0
+    assert [each["id"] for each in document(capsys.readouterr().out)] == [
+        keys[2]["id"],
+        keys[1]["id"],
+    ]
+    for unknown in (keys[0]["id"], stranger["id"], uuid4()):
+        assert await colonnade("revoke-tokens", "ada@example.com", unknown) == 1
+    assert await colonnade("revoke-tokens", "ada@example.com", "--all", "--json") == 0
+    assert document(capsys.readouterr().out) == {"revoked": 2}
+    assert await colonnade("tokens", "ada@example.com") == 0
+    assert "There is none." in capsys.readouterr().out
+    assert await colonnade("tokens", "grace@example.com") == 0
+    assert stranger["id"] in capsys.readouterr().out
+    assert await colonnade("audit", "--action", "key_revoked", "--json") == 0
+    newest, oldest = document(capsys.readouterr().out)
+    assert {*newest["details"]["key_ids"]} == {keys[1]["id"], keys[2]["id"]}
+    assert (oldest["personal"]["operator"], oldest["personal"]["reason"]) == (
+        "root",
+        "found in a log",
+    )
+
+
+@pytest.mark.parametrize("which", [(), (str(UUID(int=1)), "--all")])
+async def test_which_tokens_are_revoked_has_to_be_said(
+    client: httpx.AsyncClient, resources: Resources, colonnade: Colonnade, which: tuple[str, ...]
+) -> None:
+    await logged_in(client, resources)
+    with pytest.raises(UsageError, match="one token, or"):
+        await colonnade("revoke-tokens", "ada@example.com", *which)

@@ -383,15 +383,15 @@ async def test_a_route_takes_as_many_statements_as_it_did(
     used = {"key_id": key["id"], "used_at": utc_now().isoformat()}
     calls: list[tuple[int, str, str, dict[str, str], Any]] = [
         # When its owner was seen last, the account, the session, how many there are, the token, its
-        # copy, its event.
-        (7, "POST", PATH, headers, key_body()),
+        # copy, what the audit tells, its event.
+        (8, "POST", PATH, headers, key_body()),
         (1, "GET", PATH, headers, None),
         (1, "GET", f"{INTERNAL}/{digest}", service(), None),
         (1, "POST", f"{INTERNAL}/uses", service(), {"uses": [used] * 500}),
-        # The session, the token, its copy, what processes are told, its event.
-        (5, "DELETE", one, headers, None),
+        # The session, the token, its copy, what processes are told, the audit, its event.
+        (6, "DELETE", one, headers, None),
         # As above, with an event for each of the five that are left.
-        (9, "DELETE", PATH, headers, None),
+        (10, "DELETE", PATH, headers, None),
     ]
     for expected, method, path, headers_, body in calls:
         async with remembered(resources.platform.database.engine) as statements:

@@ -19,11 +19,13 @@ from auth_service.worker import answer_mail_requests
 from common.clock import utc_now
 from common.testing.conformance import assert_problem
 from common.testing.keys import bearer, mint_internal_token
+from services.auth.tests.api.test_impersonation import impersonated
 from services.auth.tests.factories import (
     PASSWORD,
     account,
     events_of,
     headers_of,
+    issue_key,
     log_in,
     logged_in,
     mailed_code,
@@ -63,7 +65,12 @@ async def grant_role(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx
     return await client.put(path, headers=headers_of(tokens))
 
 
+async def create_key(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
+    return await issue_key(client, tokens)
+
+
 RISKY = {
+    create_key: (201, "auth.key_issued.v1"),
     change_password: (204, "auth.password_changed.v1"),
     change_email: (202, None),
     grant_role: (404, None),
@@ -262,6 +269,18 @@ async def test_no_mail_goes_to_an_address_that_has_become_anothers(
         await tx.session.execute(text("UPDATE mail_requests SET email = 'eve@example.com'"))
     await answer_mail_requests(resources)
     assert await events_of(resources, REQUESTED) == []
+
+
+async def test_who_acts_for_somebody_else_proves_nothing(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    opened = await impersonated(client, resources)
+    for answer in (
+        await prove(client, opened, password=PASSWORD),
+        await client.post(f"{PATH}/email", headers=headers_of(opened)),
+        await create_key(client, opened),
+    ):
+        assert assert_problem(answer, 403)["code"] == "auth.impersonated"
 
 
 @pytest.mark.parametrize(

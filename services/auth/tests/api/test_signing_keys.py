@@ -103,6 +103,10 @@ async def test_an_operator_revokes_a_key_and_sessions_go_on(
         verifier.verify(tokens["access_token"])
     assert await colonnade("revoke-key", leaked) == 1
     assert "There is no signing key" in capsys.readouterr().err
+    assert await colonnade("audit", "--action", "signing_key_revoked") == 0
+    [entry] = capsys.readouterr().out.splitlines()[-1:]
+    assert f"kid={leaked}" in entry
+    assert "nobody" not in entry
 
 
 @pytest.mark.parametrize("kid", ["x", "' OR 1=1", "é", "k" * 64])

@@ -13,7 +13,8 @@ import pytest_asyncio
 from sqlalchemy import delete
 
 from auth_service.errors import SigningKeyNotFound, SigningKeysUnknown
-from auth_service.models import Account, SigningKey
+from auth_service.models import Account, Action, SigningKey
+from auth_service.repositories.audit import AuditQuery, Operator
 from auth_service.repositories.signing_keys import StoredKey
 from auth_service.resources import Resources, read_signing_keys
 from auth_service.unit_of_work import Tx
@@ -37,6 +38,7 @@ from common.tokens import InvalidToken, UserTokens
 START = datetime(2031, 5, 1, 12, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 LIFE = 10 * MINUTE
+OPERATOR = Operator("root", "a leak", "notifier")
 
 
 @pytest.fixture
@@ -84,11 +86,20 @@ class Keeper:
 
     async def rotate(self, now: datetime) -> datetime:
         async with self.resources.transaction() as tx:
-            return (await rotate_keys(tx, policy=self.policy, now=now)).signs_from
+            return (await rotate_keys(tx, policy=self.policy, actor=OPERATOR, now=now)).signs_from
 
     async def revoke(self, kid: str, now: datetime) -> None:
         async with self.resources.transaction() as tx:
-            await revoke_key(tx, policy=self.policy, kid=kid, now=now)
+            await revoke_key(tx, policy=self.policy, actor=OPERATOR, kid=kid, now=now)
+
+    async def told(self) -> list[tuple[str, str, str]]:
+        """What the audit tells of keys, the oldest first: what was done, to which key, by whom."""
+        async with self.resources.reads() as reads:
+            found = await reads.audit.search(AuditQuery(), after=None, limit=100)
+        return [
+            (each.action, each.details["kid"], (each.personal or {})["operator"])
+            for each in reversed(found)
+        ]
 
     async def stored(self) -> list[StoredKey]:
         async with self.resources.reads() as reads:
@@ -160,10 +171,10 @@ async def test_who_dies_before_the_commit_has_changed_nothing(
     kid = before[0].kid
 
     async def rotate(tx: Tx) -> None:
-        await rotate_keys(tx, policy=policy, now=START + HOUR)
+        await rotate_keys(tx, policy=policy, actor=OPERATOR, now=START + HOUR)
 
     async def revoke(tx: Tx) -> None:
-        await revoke_key(tx, policy=policy, kid=kid, now=START + HOUR)
+        await revoke_key(tx, policy=policy, actor=OPERATOR, kid=kid, now=START + HOUR)
 
     async def keep(tx: Tx) -> None:
         await keep_keys(tx, policy=policy, now=START + HOUR)
@@ -197,6 +208,29 @@ async def test_a_command_lets_the_next_key_sign_once_it_is_known(keeper: Keeper)
     assert await keeper.rotate(now + 30 * MINUTE) == now + 35 * MINUTE
     states = [state for state, _ in await keeper.states(now + 35 * MINUTE)]
     assert states.count(ACTIVE) == 1
+
+
+@pytest.mark.usefixtures("started")
+async def test_the_audit_tells_which_key_signs_instead_of_another_and_who_wanted_it(
+    keeper: Keeper,
+) -> None:
+    assert await keeper.told() == []
+    first, following = [key.kid for key in await keeper.stored()]
+    await keeper.rotate(START + MINUTE)
+    await keeper.keep(START + 2 * MINUTE)
+    rotated = (Action.SIGNING_KEYS_ROTATED, following, "root")
+    assert await keeper.told() == [rotated]
+    await keeper.keep(START + 5 * MINUTE)
+    taken_place = (Action.SIGNING_KEYS_ROTATED, following, "schedule")
+    assert await keeper.told() == [rotated, taken_place]
+    await keeper.keep(START + 30 * MINUTE)
+    await keeper.revoke(following, START + 31 * MINUTE)
+    revoked = (Action.SIGNING_KEY_REVOKED, following, "root")
+    assert await keeper.told() == [rotated, taken_place, revoked]
+    assert first not in {key.kid for key in await keeper.stored()}
+    with pytest.raises(SigningKeyNotFound):
+        await keeper.revoke(first, START + HOUR)
+    assert len(await keeper.told()) == 3
 
 
 @pytest.mark.usefixtures("started")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from common.cli.accounts import client_of_auth, exact_account
 from common.cli.identity import UsageError
 from common.cli.output import Outcome, age, since, table
-from common.cli.services import SECONDS, Clients
+from common.cli.services import SECONDS, Clients, read_pages
 
 AUDIT: Final = "/internal/audit"
 BROKEN: Final = 1
@@ -40,7 +40,7 @@ async def show_audit(clients: Clients, arguments: argparse.Namespace) -> Outcome
     for name in ("account", "actor"):
         email = getattr(arguments, name)
         asked[name] = (await exact_account(clients, email))["id"] if email else None
-    entries = await _entries(clients, asked, arguments.limit)
+    entries = await read_pages(client_of_auth(clients), AUDIT, asked, arguments.limit)
     headings = ["AGE", "ACTION", "ACCOUNT", "BY", "NETWORK", "DETAILS", "PLACE"]
     lines = table(headings, [_row(each) for each in entries]) if entries else ["There is none."]
     return Outcome(entries, lines)
@@ -80,22 +80,6 @@ async def erase_audit(clients: Clients, arguments: argparse.Namespace) -> Outcom
     return Outcome(done, [f"Erased what was personal in {done['erased']} entries."])
 
 
-async def _entries(
-    clients: Clients, asked: dict[str, str | None], limit: int
-) -> list[dict[str, Any]]:
-    """Read the pages of what is asked for, up to the limit."""
-    entries: list[dict[str, Any]] = []
-    params: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-    while len(entries) < limit:
-        params["limit"] = min(100, limit - len(entries))
-        page = await client_of_auth(clients).get(AUDIT, params=params, timeout_seconds=SECONDS)
-        entries += page["items"]
-        params["cursor"] = page["next_cursor"]
-        if page["next_cursor"] is None:
-            break
-    return entries
-
-
 def _known(told: str | None) -> tuple[int, str] | None:
     if told is None:
         return None
@@ -132,9 +116,14 @@ def _row(entry: dict[str, Any]) -> list[Any]:
     return [
         age(since(entry["occurred_at"])),
         entry["action"],
-        entry["account_id"] or "nobody's",
+        entry["account_id"] or _of_nobody(entry["action"]),
         entry["impersonator_id"] or entry["actor_id"] or personal.get("operator", "?"),
         personal.get("network", ""),
         details,
         entry["position"] or "waits",
     ]
+
+
+def _of_nobody(action: str) -> str:
+    """Return what stands for the account of an entry that has none: keys that sign are all's."""
+    return "" if action.startswith("signing_key") else "nobody's"

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from common.cli import accounts, audit, events, signing_keys
+from common.cli import accounts, audit, events, personal_keys, signing_keys
 from common.cli.identity import UsageError, read_identity
 from common.cli.lag import UNREACHABLE, show_lag
 from common.cli.output import Outcome
@@ -94,9 +94,9 @@ def parser() -> argparse.ArgumentParser:
     _add_looking(commands)
     _add_deciding(commands)
     _add_mending(commands)
-    group = groups.add_parser("auth", help="look after accounts, their audit and signing keys")
+    group = groups.add_parser("auth", help="look after accounts, tokens, audit and signing keys")
     commands = group.add_subparsers(required=True, metavar="COMMAND")
-    for module in (accounts, audit, signing_keys):
+    for module in (accounts, personal_keys, audit, signing_keys):
         module.add_commands(commands, _add, _add_why)
     return top
 

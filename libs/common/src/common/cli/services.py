@@ -13,6 +13,8 @@ from common.http.client import PeerClient, PeerRefused, open_client
 SECONDS: Final = 5.0
 CONSUMERS: Final = "/internal/consumers"
 STREAM: Final = "/internal/stream"
+# The most that a page of a list holds.
+PAGE: Final = 100
 
 type Clients = Mapping[str, PeerClient]
 
@@ -91,3 +93,19 @@ async def pairs_of(name: str, client: PeerClient) -> list[Pair]:
     """Return the pairs of one consumer; none for a service that is none."""
     answer = await ask(client, CONSUMERS) or {"items": []}
     return [Pair(name, state["producer"], state, client) for state in answer["items"]]
+
+
+async def read_pages(
+    client: PeerClient, path: str, params: Mapping[str, Any], limit: int
+) -> list[dict[str, Any]]:
+    """Read the pages of a list until there are no more, or so many items are there."""
+    items: list[dict[str, Any]] = []
+    asked = {name: value for name, value in params.items() if value is not None}
+    while len(items) < limit:
+        asked["limit"] = min(PAGE, limit - len(items))
+        page = await client.get(path, params=asked, timeout_seconds=SECONDS)
+        items += page["items"]
+        asked["cursor"] = page["next_cursor"]
+        if page["next_cursor"] is None:
+            break
+    return items

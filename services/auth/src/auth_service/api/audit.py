@@ -17,7 +17,7 @@ from auth_service.api.schemas.audit import (
     VerificationRead,
 )
 from auth_service.models import Action, AuditEntry
-from auth_service.repositories.audit import AuditQuery, Operator
+from auth_service.repositories.audit import AuditQuery
 from auth_service.usecases import audit, roles
 from auth_service.usecases.devices import describe_device
 from common.http.dependencies import CurrentCaller, CurrentUser, Pagination
@@ -32,7 +32,7 @@ _OWN = "own_audit"
 _ALL = "audit"
 _MOST = 5000
 # What is done by who proves nothing.
-_UNPROVED = (Action.LOGIN_REFUSED, Action.SESSION_STOLEN)
+_UNPROVED = (Action.LOGIN_REFUSED, Action.CODE_REFUSED, Action.SESSION_STOLEN)
 
 log = structlog.get_logger()
 
@@ -108,8 +108,8 @@ async def verify_audit(
 @router.post("/internal/audit/erase", tags=["internal"])
 async def erase_audit(body: Erasure, tx: InTransaction, caller: CurrentCaller) -> ErasureRead:
     """Erase what is personal in the entries about and by an account."""
-    operator = Operator(body.by, body.reason, caller)
-    erased = await audit.erase_entries(tx, actor=operator, account_id=body.account_id)
+    actor = body.operator(caller)
+    erased = await audit.erase_entries(tx, actor=actor, account_id=body.account_id)
     log.warning("audit_erased", account_id=str(body.account_id), by=body.by, caller=caller)
     return ErasureRead(erased=erased)
 

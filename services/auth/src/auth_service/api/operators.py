@@ -17,15 +17,17 @@ from auth_service.api.schemas.administration import (
     OperatorAction,
     RoleAction,
 )
-from auth_service.repositories.audit import Operator
-from auth_service.usecases import administration
+from auth_service.api.schemas.personal_keys import KeyRevocation, KeysRevoked, PersonalKeyRead
+from auth_service.usecases import administration, personal_keys
 from common.clock import utc_now
-from common.http.dependencies import CurrentCaller
+from common.http.dependencies import CurrentCaller, Pagination
+from common.http.pagination import Page
 
 router = APIRouter(prefix="/internal/accounts", tags=["internal"])
 
 Search = Annotated[str, Query(min_length=1, max_length=254)]
 
+_KEYS = "operator_keys"
 _MOST = 100
 
 log = structlog.get_logger()
@@ -51,7 +53,7 @@ async def disable_for_operator(
     await administration.disable_account(
         tx,
         policy=resources.sessions,
-        actor=_operator(body, caller),
+        actor=body.operator(caller),
         account_id=account_id,
         now=utc_now(),
     )
@@ -63,7 +65,7 @@ async def enable_for_operator(
     account_id: UUID, body: OperatorAction, tx: InTransaction, caller: CurrentCaller
 ) -> None:
     """Let the owner of an account log in again."""
-    await administration.enable_account(tx, actor=_operator(body, caller), account_id=account_id)
+    await administration.enable_account(tx, actor=body.operator(caller), account_id=account_id)
     _note("account_enabled", account_id, body, caller)
 
 
@@ -79,7 +81,7 @@ async def log_out_for_operator(
     await administration.log_out_account(
         tx,
         policy=resources.sessions,
-        actor=_operator(body, caller),
+        actor=body.operator(caller),
         account_id=account_id,
         now=utc_now(),
     )
@@ -98,7 +100,7 @@ async def grant_for_operator(
     await administration.grant_role(
         tx,
         policy=resources.sessions,
-        actor=_operator(body, caller),
+        actor=body.operator(caller),
         account_id=account_id,
         role=body.role,
         now=utc_now(),
@@ -118,7 +120,7 @@ async def withdraw_for_operator(
     await administration.withdraw_role(
         tx,
         policy=resources.sessions,
-        actor=_operator(body, caller),
+        actor=body.operator(caller),
         account_id=account_id,
         role=body.role,
         now=utc_now(),
@@ -126,8 +128,38 @@ async def withdraw_for_operator(
     _note("role_withdrawn", account_id, body, caller, role=body.role)
 
 
-def _operator(body: OperatorAction, caller: str) -> Operator:
-    return Operator(body.by, body.reason, caller)
+@router.get("/{account_id}/keys")
+async def list_keys_for_operator(
+    account_id: UUID, reads: WithReads, page: Pagination, caller: CurrentCaller
+) -> Page[PersonalKeyRead]:
+    """List the personal access tokens of an account that count, newest first."""
+    del caller  # Any service may ask; who it is has been verified.
+    after = page.after(_KEYS, UUID)
+    found = await personal_keys.list_keys(
+        reads,
+        account_id=account_id,
+        after=after[0] if after else None,
+        limit=page.fetch,
+        now=utc_now(),
+    )
+    render = PersonalKeyRead.model_validate
+    return page.page(found, kind=_KEYS, key=lambda row: (row.id,), render=render)
+
+
+@router.post("/{account_id}/keys/revoke")
+async def revoke_keys_for_operator(
+    account_id: UUID, body: KeyRevocation, tx: InTransaction, caller: CurrentCaller
+) -> KeysRevoked:
+    """Revoke one of the personal access tokens of an account, or all."""
+    revoked = await personal_keys.revoke_keys(
+        tx,
+        actor=body.operator(caller),
+        account_id=account_id,
+        key_id=body.key_id,
+        now=utc_now(),
+    )
+    _note("keys_revoked", account_id, body, caller, revoked=str(revoked))
+    return KeysRevoked(revoked=revoked)
 
 
 def _note(event: str, account_id: UUID, body: OperatorAction, caller: str, **more: str) -> None:

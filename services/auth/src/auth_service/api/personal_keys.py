@@ -51,7 +51,11 @@ async def list_keys(
     """List the caller's tokens that count, newest first."""
     after = page.after(_KIND, UUID)
     found = await personal_keys.list_keys(
-        reads, user=user, after=after[0] if after else None, limit=page.fetch, now=utc_now()
+        reads,
+        account_id=user.id,
+        after=after[0] if after else None,
+        limit=page.fetch,
+        now=utc_now(),
     )
     render = PersonalKeyRead.model_validate
     return page.page(found, kind=_KIND, key=lambda row: (row.id,), render=render)
@@ -60,10 +64,12 @@ async def list_keys(
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_all_keys(user: SessionUser, tx: InTransaction) -> None:
     """Revoke all of the caller's tokens."""
-    await personal_keys.revoke_all_keys(tx, account_id=user.id, now=utc_now())
+    await personal_keys.revoke_keys(tx, actor=user, account_id=user.id, now=utc_now())
 
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_key(key_id: UUID, user: SessionUser, tx: InTransaction) -> None:
     """Revoke one of the caller's tokens."""
-    await personal_keys.revoke_key(tx, user=user, key_id=key_id, now=utc_now())
+    await personal_keys.revoke_keys(
+        tx, actor=user, account_id=user.id, key_id=key_id, now=utc_now()
+    )

@@ -32,7 +32,9 @@ async def rotate_signing_keys(
     body: OperatorAction, tx: InTransaction, resources: WithResources, caller: CurrentCaller
 ) -> RotationRead:
     """Let the next key sign as soon as everybody knows it."""
-    following = await signing_keys.rotate_keys(tx, policy=resources.signing_keys, now=utc_now())
+    following = await signing_keys.rotate_keys(
+        tx, policy=resources.signing_keys, actor=body.operator(caller), now=utc_now()
+    )
     _note("signing_keys_rotated", following.kid, body, caller)
     return RotationRead(kid=following.kid, signs_from=following.signs_from)
 
@@ -46,7 +48,13 @@ async def revoke_signing_key(
     caller: CurrentCaller,
 ) -> None:
     """Remove a key that somebody else may have: what it signed counts no longer."""
-    await signing_keys.revoke_key(tx, policy=resources.signing_keys, kid=kid, now=utc_now())
+    await signing_keys.revoke_key(
+        tx,
+        policy=resources.signing_keys,
+        actor=body.operator(caller),
+        kid=kid,
+        now=utc_now(),
+    )
     _note("signing_key_revoked", kid, body, caller)
 
 

@@ -37,11 +37,16 @@ class Action(StrEnum):
     ACCOUNT_LOGGED_OUT = "account_logged_out"
     RESET_FORCED = "reset_forced"
     IMPERSONATION_STARTED = "impersonation_started"
+    KEY_ISSUED = "key_issued"
+    KEY_REVOKED = "key_revoked"
+    SIGNING_KEYS_ROTATED = "signing_keys_rotated"
+    SIGNING_KEY_REVOKED = "signing_key_revoked"
     ENTRIES_ERASED = "entries_erased"
 
 
 class AuditEntry(Base):
-    """`account_id` is whose account it is about; None for an address that nobody has.
+    """`account_id` is whose account it is about; None for an address that nobody has,
+    and for the keys that sign for everybody.
 
     `actor_id`, `session_id`, `impersonator_id` are who did it, as the token told; an entry of an
     operator at the command line names them in `personal`, as it does network and device. In the

@@ -15,7 +15,7 @@ from auth_service.repositories.audit import Operator
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
-from auth_service.usecases.personal_keys import revoke_all_keys, revoke_excessive_keys
+from auth_service.usecases.personal_keys import revoke_excessive_keys, revoke_keys
 from auth_service.usecases.roles import WRITE_ROLES
 from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from common.tokens import User
@@ -55,7 +55,7 @@ async def disable_account(
         account.disabled_at = now
         tx.audit.add(Action.ACCOUNT_DISABLED, account_id=account.id, by=actor)
     await tx.links.withdraw(account.id)
-    await revoke_all_keys(tx, account_id=account.id, now=now)
+    await revoke_keys(tx, actor=actor, account_id=account.id, now=now)
     await _end_sessions(tx, policy, account, now=now)
 
 
@@ -103,8 +103,8 @@ async def force_reset(
     nobody_knows = await passwords.hash_new(secrets.token_urlsafe(32), related=[])
     account = await _lock(tx, actor, account_id)
     account.password_hash = nobody_knows
-    await revoke_all_keys(tx, account_id=account.id, now=now)
     tx.audit.add(Action.RESET_FORCED, account_id=account.id, by=actor)
+    await revoke_keys(tx, actor=actor, account_id=account.id, now=now)
     await _end_sessions(tx, policy, account, now=now)
     await request_mail(tx, email=account.email, purpose=LinkPurpose.RESET_PASSWORD, now=now)
 
@@ -126,7 +126,7 @@ async def grant_role(
     account = await _lock(tx, actor, account_id)
     if role not in account.roles:
         tx.audit.add(Action.ROLE_GRANTED, account_id=account.id, by=actor, details={"role": role})
-        await _set_roles(tx, policy, account, {*account.roles, role}, now=now)
+        await _set_roles(tx, policy, actor, account, {*account.roles, role}, now=now)
 
 
 async def withdraw_role(
@@ -146,7 +146,7 @@ async def withdraw_role(
     account = await _lock(tx, actor, account_id)
     if role in account.roles:
         tx.audit.add(Action.ROLE_WITHDRAWN, account_id=account.id, by=actor, details={"role": role})
-        await _set_roles(tx, policy, account, {*account.roles} - {role}, now=now)
+        await _set_roles(tx, policy, actor, account, {*account.roles} - {role}, now=now)
 
 
 async def _lock(tx: Tx, actor: Actor, account_id: UUID) -> Account:
@@ -163,10 +163,16 @@ async def _lock(tx: Tx, actor: Actor, account_id: UUID) -> Account:
 
 
 async def _set_roles(
-    tx: Tx, policy: SessionPolicy, account: Account, roles: set[str], *, now: datetime
+    tx: Tx,
+    policy: SessionPolicy,
+    actor: Actor,
+    account: Account,
+    roles: set[str],
+    *,
+    now: datetime,
 ) -> None:
     account.roles = sorted(roles)
-    await revoke_excessive_keys(tx, account=account, now=now)
+    await revoke_excessive_keys(tx, actor=actor, account=account, now=now)
     # Tokens tell the roles that their owner had when they were signed.
     await _end_sessions(tx, policy, account, now=now)
 

@@ -13,7 +13,7 @@ from auth_service.unit_of_work import Tx
 from auth_service.usecases.links import LinkSigner, use_link
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
-from auth_service.usecases.personal_keys import revoke_all_keys
+from auth_service.usecases.personal_keys import revoke_keys
 from auth_service.usecases.reauthentication import password_refused, prove_identity
 from auth_service.usecases.sessions import OpenReads, SessionPolicy, revoke_sessions
 from auth_service.usecases.usernames import Usernames
@@ -94,10 +94,11 @@ async def reset_password(
     account = await tx.accounts.lock(identity.id)
     if await tx.links.use(link_id, LinkPurpose.RESET_PASSWORD, now=now) is None:
         raise LinkInvalid
-    tx.audit.add(Action.PASSWORD_RESET, account_id=account.id, by=Owner(account.id))
+    owner = Owner(account.id)
+    tx.audit.add(Action.PASSWORD_RESET, account_id=account.id, by=owner)
     await _replace_password(tx, policy, account, new_hash, now=now)
     # Who had got hold of the account may have issued tokens; its owner issues others.
-    await revoke_all_keys(tx, account_id=account.id, now=now)
+    await revoke_keys(tx, actor=owner, account_id=account.id, now=now)
 
 
 async def request_email_change(

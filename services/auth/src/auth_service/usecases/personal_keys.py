@@ -16,7 +16,8 @@ from auth_service.errors import (
     KeyScopeRefused,
     TooManyKeys,
 )
-from auth_service.models import Account, PersonalKey, Role
+from auth_service.models import Account, Action, PersonalKey, Role
+from auth_service.repositories.audit import Actor
 from auth_service.repositories.personal_keys import IssuedKey, OwnKey
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.roles import scopes_of
@@ -95,41 +96,45 @@ async def issue_key(
         expires_at=now + timedelta(days=expires_in_days),
     )
     await tx.personal_keys.add(key, username=account.username)
+    details = {
+        "key_id": str(key.id),
+        "scopes": key.scopes,
+        "expires_at": key.expires_at.isoformat(),
+    }
+    named = {"name": name}
+    tx.audit.add(Action.KEY_ISSUED, account_id=account.id, by=user, details=details, personal=named)
     await tx.outbox.add(_issued(_with_account(key, account)), key=account.id)
     own = OwnKey(key.id, key.name, key.scopes, key.created_at, key.expires_at, None)
     return NewKey(own, token)
 
 
 async def list_keys(
-    reads: Reads, *, user: User, after: UUID | None, limit: int, now: datetime
+    reads: Reads, *, account_id: UUID, after: UUID | None, limit: int, now: datetime
 ) -> list[OwnKey]:
-    """List the caller's tokens that count, newest first, after `after`."""
-    return await reads.personal_keys.list_own(user.id, after=after, limit=limit, now=now)
+    """List the tokens of an account that count, newest first, after `after`."""
+    return await reads.personal_keys.list_own(account_id, after=after, limit=limit, now=now)
 
 
-async def revoke_key(tx: Tx, *, user: User, key_id: UUID, now: datetime) -> None:
-    """Revoke one of the caller's tokens.
+async def revoke_keys(
+    tx: Tx, *, actor: Actor, account_id: UUID, key_id: UUID | None = None, now: datetime
+) -> int:
+    """Revoke a token of an account, or all of them; return how many counted until now.
 
     Raises:
-        KeyNotFound: It is another's, counts no longer, or never was.
+        KeyNotFound: That token is another's, counts no longer, or never was.
     """
-    revoked = await tx.personal_keys.revoke(user.id, key_id=key_id, now=now)
-    if not revoked:
+    revoked = await tx.personal_keys.revoke(account_id, key_id=key_id, now=now)
+    if key_id is not None and not revoked:
         raise KeyNotFound
-    await _tell_revoked(tx, user.id, revoked, now=now)
+    await _tell_revoked(tx, actor, account_id, revoked, now=now)
+    return len(revoked)
 
 
-async def revoke_all_keys(tx: Tx, *, account_id: UUID, now: datetime) -> None:
-    """Revoke every token of an account."""
-    revoked = await tx.personal_keys.revoke(account_id, now=now)
-    await _tell_revoked(tx, account_id, revoked, now=now)
-
-
-async def revoke_excessive_keys(tx: Tx, *, account: Account, now: datetime) -> None:
+async def revoke_excessive_keys(tx: Tx, *, actor: Actor, account: Account, now: datetime) -> None:
     """Revoke the tokens of an account that may do what its owner's roles no longer allow."""
     lost = set(scopes_of(Role)) - set(scopes_of(account.roles))
     revoked = await tx.personal_keys.revoke_with(account.id, sorted(lost), now=now)
-    await _tell_revoked(tx, account.id, revoked, now=now)
+    await _tell_revoked(tx, actor, account.id, revoked, now=now)
 
 
 async def introspect_key(reads: Reads, *, token_hash: bytes, now: datetime) -> KeyCard:
@@ -170,8 +175,11 @@ async def forget_keys(tx: Tx, *, now: datetime) -> None:
 
 
 async def _tell_revoked(
-    tx: Tx, account_id: UUID, key_ids: Sequence[UUID], *, now: datetime
+    tx: Tx, actor: Actor, account_id: UUID, key_ids: Sequence[UUID], *, now: datetime
 ) -> None:
+    if key_ids:
+        details = {"key_ids": [str(each) for each in key_ids]}
+        tx.audit.add(Action.KEY_REVOKED, account_id=account_id, by=actor, details=details)
     for key_id in key_ids:
         event = KeyRevoked(account_id=account_id, key_id=key_id, revoked_at=now)
         await tx.outbox.add(event, key=account_id)

@@ -15,7 +15,8 @@ from typing import Final
 from joserfc.jwk import ECKey, Key, OKPKey
 
 from auth_service.errors import SigningKeyNotFound
-from auth_service.models import SigningKey
+from auth_service.models import Action, SigningKey
+from auth_service.repositories.audit import Operator
 from auth_service.repositories.signing_keys import StoredKey
 from auth_service.settings import Settings, SigningAlgorithm
 from auth_service.unit_of_work import Reads, Tx
@@ -28,6 +29,8 @@ from common.tokens import LEEWAY_SECONDS
 # clocks of whoever signs and whoever verifies.
 _MARGIN: Final = timedelta(seconds=STALE_SECONDS + 2 * LEEWAY_SECONDS)
 _LONGEST_CACHE_SECONDS: Final = 60
+# Who lets keys change when nobody says so.
+_SCHEDULE: Final = Operator("schedule", "", "auth")
 
 
 class KeyState(StrEnum):
@@ -83,11 +86,19 @@ class KeyFacts:
 
 
 async def keep_keys(tx: Tx, *, policy: KeyPolicy, now: datetime) -> Changes:
-    """Make the first key and the next one where they are missing, remove what has done its work."""
-    return await _complete(tx, policy, await tx.signing_keys.lock_all(), now)
+    """Make the first key and the next one where they are missing, remove what has done its work.
+
+    That another key signs now is told by the audit; the first ones replace none.
+    """
+    keys = await tx.signing_keys.lock_all()
+    former = len(keys)
+    changes = await _complete(tx, policy, keys, now)
+    if former and changes.made:
+        _tell_rotated(tx, _SCHEDULE, active_of(keys, now))
+    return changes
 
 
-async def rotate_keys(tx: Tx, *, policy: KeyPolicy, now: datetime) -> SigningKey:
+async def rotate_keys(tx: Tx, *, policy: KeyPolicy, actor: Operator, now: datetime) -> SigningKey:
     """Let the next key sign as soon as everybody knows it; return it.
 
     One that was made for another algorithm than the settings' is replaced.
@@ -103,10 +114,13 @@ async def rotate_keys(tx: Tx, *, policy: KeyPolicy, now: datetime) -> SigningKey
     ready = max(now, following.published_at + policy.publish_ahead)
     following.signs_from = min(following.signs_from, ready)
     await _complete(tx, policy, keys, now)
+    _tell_rotated(tx, actor, following)
     return following
 
 
-async def revoke_key(tx: Tx, *, policy: KeyPolicy, kid: str, now: datetime) -> None:
+async def revoke_key(
+    tx: Tx, *, policy: KeyPolicy, actor: Operator, kid: str, now: datetime
+) -> None:
     """Remove a key at once: what it signed counts no longer, and the next one signs if it did.
 
     Raises:
@@ -124,12 +138,19 @@ async def revoke_key(tx: Tx, *, policy: KeyPolicy, kid: str, now: datetime) -> N
     elif was_active:
         _add(tx, policy, keys, _generated(policy), now=now, signs_from=now)
     await _complete(tx, policy, keys, now)
+    details = {"kid": kid, "signed": was_active}
+    tx.audit.add(Action.SIGNING_KEY_REVOKED, account_id=None, by=actor, details=details)
 
 
 async def list_keys(reads: Reads, *, now: datetime) -> list[KeyFacts]:
     """List the keys that are published, in the order in which they sign."""
     keys = await reads.signing_keys.list_all()
     return [KeyFacts(key, _state(key, keys, now)) for key in keys]
+
+
+def _tell_rotated(tx: Tx, actor: Operator, key: SigningKey) -> None:
+    details = {"kid": key.kid, "signs_from": key.signs_from.isoformat()}
+    tx.audit.add(Action.SIGNING_KEYS_ROTATED, account_id=None, by=actor, details=details)
 
 
 def _state(key: StoredKey, keys: Sequence[StoredKey], now: datetime) -> KeyState:

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth_service.models import Role
+from auth_service.repositories.audit import Operator
 
 
 class AccountRead(BaseModel):
@@ -29,6 +30,10 @@ class OperatorAction(BaseModel):
 
     by: str = Field(min_length=1, max_length=64)
     reason: str = Field("", max_length=500)
+
+    def operator(self, caller: str) -> Operator:
+        """Return who does it, as the audit tells it; `caller` is the verified service."""
+        return Operator(self.by, self.reason, caller)
 
 
 class RoleAction(OperatorAction):

@@ -33,7 +33,9 @@ class EntryRead(BaseModel):
     id: UUID
     occurred_at: datetime
     action: Action
-    account_id: UUID | None = Field(description="Null for an address that nobody has.")
+    account_id: UUID | None = Field(
+        description="Null for an address that nobody has, and for what concerns signing keys."
+    )
     actor_id: UUID | None = Field(description="Null for who proved nothing, and for operators.")
     session_id: UUID | None
     impersonator_id: UUID | None = Field(description="Who acted with a token of the actor's.")

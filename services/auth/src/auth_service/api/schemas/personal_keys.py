@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from auth_service.api.schemas.administration import OperatorAction
 from common.personal_keys.format import PATTERN
 from common.personal_keys.uses import AT_ONCE
 
@@ -75,3 +76,11 @@ class KeyUses(BaseModel):
     """When tokens were last used at a service."""
 
     uses: list[KeyUse] = Field(max_length=AT_ONCE)
+
+
+class KeyRevocation(OperatorAction):
+    key_id: UUID | None = Field(None, description="One token; without it all of the account.")
+
+
+class KeysRevoked(BaseModel):
+    revoked: int
