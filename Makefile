@@ -72,6 +72,10 @@ bench-events: bootstrap ## Measure events beside the bare limit, FastStream and 
 bench-feed: bootstrap ## Measure how a feed grows with posts, followed authors and followers
 	@$(BIN)/python -m bench.feed $(ARGS)
 
+.PHONY: bench-auth
+bench-auth: bootstrap ## Measure logins, a storm of them, and whether times tell who has an account
+	@$(BIN)/python -m bench.auth $(ARGS)
+
 .PHONY: bench-overload
 bench-overload: bootstrap ## Measure an app under three times the load that it can bear
 	@$(BIN)/python -m bench.overload $(ARGS)

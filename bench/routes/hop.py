@@ -53,12 +53,17 @@ def measure(job: HopJob) -> Hop:
             sent += 1
             for connection, found in zip(connections, latencies, strict=True):
                 began = time.perf_counter()
-                _exchange(connection, request)
+                exchange(connection, request)
                 found.append((time.perf_counter() - began) * 1000)
     return Hop(*map(median, latencies))
 
 
-def _exchange(connection: socket.socket, request: bytes) -> None:
+def exchange(connection: socket.socket, request: bytes, status: bytes = b"200") -> None:
+    """Send a request and wait for its whole answer.
+
+    Raises:
+        UnexpectedAnswer: It has another status, or does not come.
+    """
     connection.sendall(request)
     answer = b""
     while not complete(answer):
@@ -66,7 +71,7 @@ def _exchange(connection: socket.socket, request: bytes) -> None:
         if not received:
             raise UnexpectedAnswer("the server closed a connection")
         answer += received
-    if answer[9:12] != b"200":
+    if answer[9:12] != status:
         raise UnexpectedAnswer(answer[:2000].decode("latin-1"))
 
 

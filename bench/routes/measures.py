@@ -1,19 +1,17 @@
 """The measurements: loads on the stage, one contender at a time, and what each of them cost."""
 
 import asyncio
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from signal import SIGUSR1
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
 from bench.machine import Foreign, cpu_seconds, own_seconds
-from bench.processes import output_of
-from bench.routes import wrk
+from bench.routes import tools, wrk
 from bench.routes.hop import Hop, HopJob
 from bench.routes.load import Job, Measured
 from bench.routes.requests import Request, Requests
@@ -101,7 +99,8 @@ class Meter:
         """Measure what Traefik adds to a request that has the machine for itself."""
         ports = [self.stage.contenders[name].port for name in (OURS, DIRECT)]
         job = HopJob(ports, _texts(requests.post()), seconds)
-        hop = Hop(**await self._run("hop", asdict(job)))
+        folder, cores = self.stage.folder, self.stage.cores.others
+        hop = Hop(**await tools.run_module("bench.routes.hop", asdict(job), folder, cores))
         self.say("GET post, 1 connection", f"{hop.gateway:.2f} ms, direct {hop.direct:.2f} ms")
         return hop
 
@@ -167,20 +166,7 @@ class Meter:
         return Figure(*rates, spent / loaded, rest / loaded, foreign)
 
     async def _load(self, job: Job) -> Measured:
-        """Run a job in a process of its own, by wrk where it is there and can."""
-        folder, cores = self.stage.folder, self.stage.cores.others
-        found = wrk.find_wrk()
-        if found is not None and job.seconds:
-            return await wrk.measure(found, job, folder, cores)
-        return Measured(**await self._run("load", asdict(job)))
-
-    async def _run(self, module: str, job: Mapping[str, Any]) -> Any:
-        """Run a module with its job in a process of its own; return what it printed."""
-        folder = self.stage.folder
-        file, log = folder / f"{module}.json", folder / f"{module}.log"
-        await asyncio.to_thread(file.write_text, json.dumps(job), encoding="utf-8")
-        command = [sys.executable, "-m", f"bench.routes.{module}", str(file)]
-        return json.loads(await output_of(command, log, cores=self.stage.cores.others))
+        return await tools.load(job, self.stage.folder, self.stage.cores.others)
 
 
 def _job(turn: Turn, requests: Requests, process: Process, seconds: float) -> Job:
