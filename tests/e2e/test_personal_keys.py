@@ -17,7 +17,7 @@ from tests.e2e.test_sessions import PATHS, eventually, log_in, statuses
 KEYS = "/api/v1/auth/keys"
 SCOPES = [f"{service}:read" for service in PATHS]
 # Of auth none takes one: there it is for the people of the platform, who have roles.
-SERVICES = {"users", "posts", "notifier"}
+SERVICES = PATHS.keys() - {"auth"}
 REFUSED = dict.fromkeys(PATHS, 401)
 
 

@@ -182,7 +182,9 @@ def test_a_field_that_kubernetes_does_not_know_is_told(documents: list[Document]
 
 def test_every_pod_is_restricted(documents: list[Document]) -> None:
     workloads = [each for each in documents if each["kind"] in {"Deployment", "Job", "StatefulSet"}]
-    assert len(workloads) == 10 + 5 + 3
+    processes = sum(len(service.processes) for service in CATALOG)
+    migrations, provision, servers = len(CATALOG), 1, 3
+    assert len(workloads) == processes + migrations + provision + servers
     for document in workloads:
         pod = document["spec"]["template"]["spec"]
         (container,) = pod["containers"]

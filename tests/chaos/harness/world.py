@@ -38,7 +38,8 @@ from tests.chaos import tally
 from tests.chaos.harness.proxy import Proxy
 from tests.chaos.harness.servers import DATABASE, Child, PostgresServer, ValkeyServer, until
 
-SERVICES: Final = ("auth", "users", "posts", "notifier")
+SERVICES: Final = tuple(service.name for service in load_catalog())
+# Of whom the load makes events, and who hears of them; a service beside them sleeps through drills.
 CONSUMES: Final = {
     "users": ("auth",),
     "posts": ("auth", "users"),

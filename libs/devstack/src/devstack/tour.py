@@ -14,6 +14,8 @@ from typing import Any, Final, Self
 
 import httpx
 
+from devstack.catalog import load_catalog
+
 PASSWORD_BYTES = 18
 _LINK = re.compile(r"https?://\S*[?&]token=([\w.~%-]+)\S*")
 
@@ -200,8 +202,8 @@ class Tour:
         """The documents of all services are at hand."""
         page = self._call("GET", "/docs", 200)
         _expect("html" in page.headers["Content-Type"], page, "a page")
-        for service in ("auth", "users", "posts", "notifier"):
-            self._call("GET", f"/api/v1/{service}/openapi.json", 200)
+        for service in load_catalog():
+            self._call("GET", f"/api/v1/{service.name}/openapi.json", 200)
 
     def log_out(self) -> None:
         """Who logs out cannot refresh any more."""
