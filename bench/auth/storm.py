@@ -29,6 +29,8 @@ _PROBES_A_SECOND: Final = 50
 _PATIENCE_SECONDS: Final = 20.0
 _OK: Final = HTTPStatus.OK
 _REFUSED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+# In place of the status of an answer that a storm should not have.
+_WRONG: Final = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Lane:
             _, connection = await connect(lambda: _Connection(self), HOST, port)
             self._idle.append(connection)
 
+    def close(self) -> None:
+        """Close the connections: nothing is under way any more."""
+        while self._idle:
+            self._idle.pop().close()
+
     async def send_all(self, gaps: Iterator[float], seconds: float) -> None:
         """Send requests with gaps between them for some seconds, and wait for the answers."""
         due = time.perf_counter()
@@ -103,9 +110,10 @@ class Lane:
         self._idle.append(connection)
         self._under_way -= 1
         self._answers.set()
-        self.times[status].append(seconds)
         refused = status in _REFUSED and b"\r\nretry-after: " in answer.lower()
-        self.wrong += not (refused or status == _OK)
+        expected = refused or status == _OK
+        self.times[status if expected else _WRONG].append(seconds)
+        self.wrong += not expected
 
     def lost(self, connection: "_Connection") -> None:
         """Note a connection that the server closed; what it carried has no answer."""
@@ -138,6 +146,10 @@ class _Connection(asyncio.Protocol):
         # What TCP has; uvloop's own does not say so.
         self._transport = cast("asyncio.Transport", transport)
 
+    def close(self) -> None:
+        assert self._transport is not None  # noqa: S101 — it is connected.
+        self._transport.close()
+
     def ask(self, request: bytes, due: float) -> None:
         assert self._transport is not None  # noqa: S101 — it is connected.
         self._due = due
@@ -164,6 +176,8 @@ async def weather(job: StormJob) -> Weathered:
         logins.send_all(gaps, job.seconds),
         probes.send_all(repeat(1 / _PROBES_A_SECOND), job.seconds),
     )
+    logins.close()
+    probes.close()
     accepted = logins.times[_OK]
     refused = [each for status in _REFUSED for each in logins.times[status]]
     probed = probes.times[_OK]
