@@ -74,7 +74,9 @@ class MigrationConformance:
     async def test_importing_modules_opens_nothing_and_reads_no_settings(
         self, package: str
     ) -> None:
-        environment = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+        # The sources under test may come by PYTHONPATH; nothing else is passed on.
+        kept = ("PATH", "PYTHONPATH")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
         await _run(_folder(package), environment, "-c", _IMPORT, package)
 
 
