@@ -89,6 +89,22 @@ fmt: bootstrap ## Format the sources and apply safe fixes
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
+.PHONY: service
+service: bootstrap ## Add a service of your own: make service NAME=billing (AGGREGATE=invoice PLURAL=invoices)
+	@$(DEVSTACK).scaffold service $(ARGS) $(if $(AGGREGATE),--aggregate="$(AGGREGATE)") \
+		$(if $(PLURAL),--plural="$(PLURAL)") -- "$(NAME)"
+	@scripts/bootstrap
+
+.PHONY: aggregate
+aggregate: bootstrap ## Add a slice to it: make aggregate SERVICE=billing NAME=invoice (PLURAL=invoices)
+	@$(DEVSTACK).scaffold aggregate $(ARGS) --service="$(SERVICE)" \
+		$(if $(PLURAL),--plural="$(PLURAL)") -- "$(NAME)"
+
+.PHONY: service-remove
+service-remove: bootstrap ## Remove it without a trace: make service-remove NAME=billing
+	@$(DEVSTACK).scaffold remove $(ARGS) -- "$(NAME)"
+	@scripts/bootstrap
+
 .PHONY: openapi
 openapi: bootstrap ## Write the OpenAPI documents that the services commit
 	@$(BIN)/python scripts/openapi.py
