@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,18 +34,22 @@ def sql_of(service: Path) -> str:
     return done.stdout
 
 
+def lint(service: Path) -> str:
+    """Return what squawk says of a service; nothing when it finds nothing."""
+    command = [str(BIN / "squawk"), "--exclude", ",".join(EXCLUDED), "--pg-version", "18"]
+    done = subprocess.run(
+        command, input=sql_of(service), capture_output=True, text=True, check=False
+    )
+    return f"{service.name}:\n{done.stdout}{done.stderr}" if done.returncode else ""
+
+
 def main() -> int:
     """Lint every service; return 1 if squawk found something."""
-    failed = False
-    for service in sorted(path.parent for path in ROOT.glob("services/*/alembic.ini")):
-        command = [str(BIN / "squawk"), "--exclude", ",".join(EXCLUDED), "--pg-version", "18"]
-        done = subprocess.run(
-            command, input=sql_of(service), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            failed = True
-            print(f"{service.name}:\n{done.stdout}{done.stderr}")
-    return int(failed)
+    services = sorted(path.parent for path in ROOT.glob("services/*/alembic.ini"))
+    with ThreadPoolExecutor() as pool:
+        problems = list(filter(None, pool.map(lint, services)))
+    print("\n".join(problems))
+    return int(bool(problems))
 
 
 if __name__ == "__main__":
