@@ -79,7 +79,7 @@ def _made(aggregate: Aggregate, changes: Changes) -> str:
   Consumes  auth.account_registered.v1, auth.username_changed.v1
 Next:
   make check && make test ARGS=services/{name}
-  make up                                        its own database schema comes with it
+  make down up                                   its own database schema comes with it
   make aggregate SERVICE={name} NAME=…           a further slice
   make service-remove NAME={name}                takes all of it back"""
 
