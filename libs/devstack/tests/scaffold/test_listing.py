@@ -102,12 +102,15 @@ def test_the_lists_of_this_checkout_take_a_service_and_give_it_back(path: str) -
 
 def test_compose_has_the_new_service_as_it_has_the_model() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
+    before = yaml.safe_load(text)["services"]
     services = yaml.safe_load(add_service(text, "billing", model=MODEL, services=KNOWN))["services"]
     for process in ("app", "worker", "migrations"):
         old, new = services[f"{MODEL}-{process}"], services[f"billing-{process}"]
         as_old = str(new).replace("billing", MODEL).replace("BILLING", MODEL.upper())
         assert as_old == str(old)
     assert services["provision"]["command"][-1] == "billing"
+    # Elsewhere the model's name must be no word for something else.
+    assert [each for each in before if services[each] != before[each]] == ["traefik", "provision"]
 
 
 def _comments(text: str) -> int:
