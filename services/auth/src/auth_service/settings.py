@@ -62,8 +62,12 @@ class Settings(ServiceSettings):
     argon2_memory_kib: int = Field(19_456, description="Memory of one Argon2id hash.")
     argon2_iterations: int = Field(2, description="Passes of one Argon2id hash.")
     argon2_parallelism: int = Field(1, description="Lanes of one Argon2id hash.")
+    # A process has one core at most for all else: on the same one, two would only push each other
+    # out of its cache (docs/performance-auth.md).
     password_threads: int = Field(
-        2, ge=1, description="Passwords that are hashed at the same time; each takes its memory."
+        1,
+        ge=1,
+        description="Passwords that are hashed at the same time; each takes a core and its memory.",
     )
     password_queue: int = Field(
         64, ge=0, description="Passwords that wait for it; beyond them the answer is 429."

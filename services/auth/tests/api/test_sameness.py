@@ -131,6 +131,9 @@ async def test_a_storm_of_logins_takes_its_places_alone_and_is_bounded(
             assert int(refused.headers["retry-after"]) > 0
         # No more are hashed than there are threads, and nobody else waits for them.
         assert held.begun == threads
+        async with remembered(resources.platform.database.engine) as executed:
+            assert_problem(await log_in(client), 429)
+        assert executed == []
         assert (await client.get("/healthz")).status_code == 200
         forgotten = {"email": "ada@example.com"}
         answer = await client.post("/api/v1/auth/forgot-password", json=forgotten)

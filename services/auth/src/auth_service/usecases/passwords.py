@@ -112,9 +112,17 @@ class Passwords:
         text = unicodedata.normalize("NFC", password)
         return await self._in_thread(self._hasher.hash, text)
 
-    async def _in_thread[R](self, work: Callable[..., R], *arguments: object) -> R:
+    def require_place(self) -> None:
+        """Refuse whom a hash would refuse, before anything is looked up for them.
+
+        Raises:
+            PasswordsBusy: Too many others are being hashed.
+        """
         if self._free <= 0:
             raise PasswordsBusy
+
+    async def _in_thread[R](self, work: Callable[..., R], *arguments: object) -> R:
+        self.require_place()
         self._free -= 1
         try:
             loop = asyncio.get_running_loop()

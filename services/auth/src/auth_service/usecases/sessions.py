@@ -120,6 +120,8 @@ async def log_in(
         AccountDisabled: Both are right, but nobody may log in to it.
         PasswordsBusy: Too many others are logging in.
     """
+    # In a storm most are refused: that takes no statement.
+    passwords.require_place()
     # Before the transaction's first statement: no connection is held while the password is hashed.
     async with open_reads() as reads:
         identity = await reads.accounts.find_by_email(email)
