@@ -5,6 +5,8 @@ import asyncio
 import os
 import sys
 import time
+from pathlib import Path
+from signal import SIGUSR1
 from typing import Final
 
 from bench.auth import report, verification
@@ -46,6 +48,14 @@ async def measure(options: argparse.Namespace, cores: Cores) -> Results:
     return results
 
 
+async def profile(options: argparse.Namespace, cores: Cores) -> None:
+    """Write where the time of logins goes."""
+    with kept_to(cores.others):
+        async with open_stage(cores, options.addresses, options.profile) as stage:
+            os.kill(stage.auth.pid, SIGUSR1)
+            await Meter(stage, say).logins(options.seconds)
+
+
 async def _measure_rounds(meter: Meter, results: Results, options: argparse.Namespace) -> None:
     for _ in range(options.rounds):
         logins = await meter.logins(options.seconds)
@@ -75,6 +85,9 @@ async def main(options: argparse.Namespace) -> int:
         1 if a target was missed, else 0.
     """
     with raised_priority() as priority:
+        if options.profile:
+            await profile(options, split_cores())
+            return 0
         results = await measure(options, split_cores())
     results.priority = priority
     results.seconds = time.monotonic() - BEGAN
@@ -92,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     add("--addresses", type=int, help=f"of each kind ({DEFAULTS['addresses']})")
     add("--only", action="append", choices=NAMES, help="measure this alone; repeatable")
     add("--quick", action="store_true", help="a short look at everything; writes no document")
+    add("--profile", type=Path, metavar="FILE", help="write where the time of logins goes instead")
     add("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     given = {name: value for name, value in vars(options).items() if value and name in DEFAULTS}

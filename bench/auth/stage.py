@@ -3,6 +3,7 @@
 Besides auth there is posts, whose reads tell what a storm of logins costs others.
 """
 
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -72,8 +73,16 @@ def address_of(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_stage(cores: Cores, accounts: int) -> AsyncIterator[Stage]:
-    """Start the servers in a folder that is gone afterwards, with so many verified accounts."""
+async def open_stage(
+    cores: Cores, accounts: int, profile: Path | None = None
+) -> AsyncIterator[Stage]:
+    """Start the servers in a folder that is gone afterwards.
+
+    Args:
+        cores: Who gets which.
+        accounts: How many there are, all of them verified.
+        profile: Where the app of auth writes at its end what it did since SIGUSR1.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colonnade-bench-")))
         settings = StackSettings(gateway_port=free_port(), mailbox_port=free_port())
@@ -82,6 +91,8 @@ async def open_stage(cores: Cores, accounts: int) -> AsyncIterator[Stage]:
         pem = key.as_pem(private=True).decode()
         auth = parts[_MEASURED]
         parts[_MEASURED] = replace(auth, environment={**auth.environment, "AUTH_SIGNING_KEY": pem})
+        if profile is not None:
+            parts[_MEASURED] = replace(parts[_MEASURED], command=_profiled(profile))
         pids = {}
         for name in _PARTS:
             own = cores.measured if name == _MEASURED else cores.others
@@ -100,6 +111,10 @@ async def open_stage(cores: Cores, accounts: int) -> AsyncIterator[Stage]:
             names,
             parameters,
         )
+
+
+def _profiled(file: Path) -> list[str]:
+    return [sys.executable, "-m", "bench.routes.profiled", str(file), "auth_service.app"]
 
 
 def _parameters(auth: Part) -> BareJob:

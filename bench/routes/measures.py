@@ -130,7 +130,7 @@ class Meter:
     async def profile(self, turn: Turn, requests: Requests, seconds: float) -> str:
         """Return where the worker's time goes under the load of a turn."""
         file = self.stage.folder / "profile.txt"
-        command = (sys.executable, "-m", "bench.routes.profiled", str(file))
+        command = (sys.executable, "-m", "bench.routes.profiled", str(file), "posts_service.app")
         async with self.stage.more_app(*command) as app:
             await self._prime(turn, requests, app)
             os.kill(app.pid, SIGUSR1)

@@ -1,18 +1,17 @@
-"""The app of posts with a profiler in it: `python -m bench.routes.profiled FILE`.
+"""An app with a profiler in it: `python -m bench.routes.profiled FILE MODULE`.
 
 From the first SIGUSR1 on, the kernel interrupts it after each so much time of the CPU that it
 takes. What runs then is noted with all its callers; what a function of C takes counts for who
 called it.
 """
 
+import importlib
 import signal
 import sys
 from collections import Counter
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
-
-from posts_service.app import main
 
 _SECONDS: Final = 0.002
 _ROWS: Final = 40
@@ -72,7 +71,7 @@ def _name(code: CodeType) -> str:
     return f"{code.co_qualname}  {file}:{code.co_firstlineno}"
 
 
-def run(file: str) -> None:
+def run(file: str, module: str) -> None:
     """Serve until told to end, then write the profile."""
     profile = Profile()
     # The server ends as this signal ends it otherwise, which leaves no time to write.
@@ -80,11 +79,11 @@ def run(file: str) -> None:
     signal.signal(signal.SIGPROF, profile.note)
     signal.signal(signal.SIGUSR1, profile.begin)
     try:
-        main()
+        importlib.import_module(module).main()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         Path(file).write_text(profile.told(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    run(*sys.argv[1:])
