@@ -23,7 +23,7 @@ ALERTS = [alert for group in RULES["groups"] for alert in group["rules"]]
 # What Prometheus itself knows of each target.
 OF_PROMETHEUS = {"up"}
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
-WORDS = {"by", "min", "max", "sum", "rate", "time", "job", "producer", "kind"}
+WORDS = {"by", "min", "max", "sum", "rate", "time", "job", "producer", "kind", "limit"}
 
 
 def exported() -> set[str]:

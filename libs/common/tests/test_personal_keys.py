@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -168,6 +170,27 @@ async def test_an_unknown_token_costs_one_question_in_ten_seconds(
     with pytest.raises(InvalidToken):
         await world.keys.verify(key)
     assert world.asked["issuer"] == 2
+
+
+async def test_only_tokens_that_the_copy_lacks_are_attempts(world: World) -> None:
+    attempts: list[str] = []
+
+    @asynccontextmanager
+    async def attempt() -> AsyncIterator[None]:
+        attempts.append("failed")
+        yield
+        attempts[-1] = "found"
+
+    copied, issued = new_key(), new_key()
+    world.copy[digest_of(copied)] = card()
+    world.issuer[digest_of(issued)] = card()
+    for key in (copied, issued, issued):
+        await world.keys.verify(key, attempt)
+    unknown = new_key()
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            await world.keys.verify(unknown, attempt)
+    assert attempts == ["found", "failed"]
 
 
 async def test_nothing_is_said_of_a_token_while_nobody_can_be_asked(world: World) -> None:

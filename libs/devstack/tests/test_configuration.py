@@ -69,6 +69,9 @@ def test_a_process_gets_its_own_settings_alone(
     assert "DATABASE_URL" not in auth
     assert json.loads(auth["AUTH_PEERS"]).keys() == set(NAMES)
     assert notifier["NOTIFIER_BROKER_URL"].endswith("/1")
+    assert notifier["NOTIFIER_CACHE_URL"].endswith("/2")
+    # Of the gateway here, and of nobody else.
+    assert json.loads(auth["AUTH_TRUSTED_PROXIES"]) == ["127.0.0.1/32"]
 
 
 def test_traces_of_every_process_go_where_the_person_says(
@@ -93,6 +96,7 @@ def test_external_servers_are_what_the_urls_name(layout: Layout) -> None:
     assert notifier["NOTIFIER_DATABASE_URL"].endswith("@db.example:6432/shop")
     assert notifier["NOTIFIER_STREAMS_URL"] == "redis://redis.example:6380/4"
     assert notifier["NOTIFIER_BROKER_URL"] == "redis://redis.example:6380/5"
+    assert notifier["NOTIFIER_CACHE_URL"] == "redis://redis.example:6380/6"
     assert made.admin_url == settings.database_url
 
 

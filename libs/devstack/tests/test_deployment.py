@@ -5,6 +5,7 @@ import json
 import shutil
 import stat
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,18 @@ def test_the_manifests_run_what_the_native_stack_runs(documents: list[Document])
     assert check_gateway(documents) == []
     assert check_selectors(documents) == []
     assert validate(documents) == []
+
+
+def test_compose_believes_the_gateway_alone_of_where_clients_are(compose: Document) -> None:
+    services = compose["services"]
+    address = services["traefik"]["networks"]["edge"]["ipv4_address"]
+    (pool,) = compose["networks"]["edge"]["ipam"]["config"]
+    assert ip_address(address) in ip_network(pool["subnet"])
+    # What compose hands out to others is never the gateway's.
+    assert ip_address(address) not in ip_network(pool["ip_range"])
+    for service in CATALOG:
+        variables = services[f"{service.name}-app"]["environment"]
+        assert json.loads(variables[f"{service.prefix}_TRUSTED_PROXIES"]) == [f"{address}/32"]
 
 
 @pytest.mark.parametrize(

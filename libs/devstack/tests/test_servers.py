@@ -40,6 +40,17 @@ def test_a_service_writes_its_own_stream_and_reads_all(valkey_database: ValkeyDa
             users.flushall()
 
 
+def test_a_service_counts_its_own_limits_alone(valkey_database: ValkeyDatabase) -> None:
+    with redis.Redis.from_url(valkey_database.cache_url("auth")) as auth:
+        auth.lpush("LIMITS:LIMITER/auth/a", 1)
+        for other in ("LIMITS:LIMITER/users/a", "anything"):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                auth.lpush(other, 1)
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                auth.lrange(other, 0, -1)
+    valkey_database.flush()
+
+
 def test_the_broker_has_no_access_to_the_streams(valkey_database: ValkeyDatabase) -> None:
     with redis.Redis.from_url(valkey_database.broker_url) as broker:
         broker.set("task", "1")

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from auth_service.settings import Settings
+from common.testing.apps import GENEROUS
 from common.testing.keys import SIGNING, private_pem
 
 
@@ -22,4 +24,5 @@ def more_settings() -> dict[str, Any]:
         "argon2_memory_kib": 64,
         "argon2_iterations": 1,
         "trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"],
+        **{name: GENEROUS for name in Settings.model_fields if name.startswith("limit_")},
     }

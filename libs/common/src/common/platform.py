@@ -1,4 +1,4 @@
-"""What every process of a service holds open: its database, the streams, tokens and peers."""
+"""What every process of a service holds open: its database, the streams, tokens, peers, limits."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +14,8 @@ from common.db import Database, open_database
 from common.db.key_copies import find_key
 from common.http.client import PeerClient, open_client
 from common.personal_keys.verifier import PersonalKeys, ask_issuer
+from common.rate_limits.challenges import Challenger, open_challenger
+from common.rate_limits.limiter import Limiter, open_limiter
 from common.settings import ServiceSettings, StreamSettings
 from common.tokens import InternalTokens, UserTokens
 
@@ -34,6 +36,8 @@ class Platform:
     personal_keys: PersonalKeys
     internal_tokens: InternalTokens
     peers: Mapping[str, PeerClient]
+    limiter: Limiter
+    challenger: Challenger | None
 
 
 class HasPlatform(Protocol):
@@ -60,6 +64,7 @@ async def open_platform(service: str, settings: ServiceSettings) -> AsyncIterato
         user_tokens = UserTokens(
             settings.token_issuer, settings.token_audience, revocations_known=False
         )
+        limiter = await stack.enter_async_context(open_limiter(service, settings))
         yield Platform(
             service=service,
             settings=settings,
@@ -69,6 +74,8 @@ async def open_platform(service: str, settings: ServiceSettings) -> AsyncIterato
             personal_keys=_personal_keys(service, settings, database, user_tokens, peers),
             internal_tokens=internal_tokens,
             peers=peers,
+            limiter=limiter,
+            challenger=open_challenger(settings, limiter),
         )
 
 

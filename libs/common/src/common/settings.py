@@ -5,8 +5,10 @@ Nothing here reads the environment at import: a process module builds Settings a
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.rate_limits.rates import Rates
 
 # OWASP REST security cheat sheet; an API answers data, which no page may frame or run.
 SECURITY_HEADERS = {
@@ -59,6 +61,11 @@ class TraceSettings(BaseSettings):
 class HttpSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address this process's HTTP server binds to.")
     port: int = Field(8000, description="Port this process's HTTP server binds to.")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [],
+        description="Networks of the proxies whose X-Forwarded-For names the client; nobody else's"
+        " does.",
+    )
     cors_origins: list[str] = Field([], description="Origins that browsers may call from.")
     security_headers: dict[str, str] = Field(
         SECURITY_HEADERS, description="Headers of every answer that does not set them itself."
@@ -102,6 +109,35 @@ class StreamSettings(BaseSettings):
     streams_url: SecretStr = Field(description="Redis URL of the event streams.")
 
 
+class LimitSettings(BaseSettings):
+    cache_url: SecretStr | None = Field(
+        None,
+        description="Redis URL of the cache, where replicas count together how often something is"
+        " done; without one each process counts for itself.",
+    )
+    cache_wait_seconds: float = Field(
+        0.05, gt=0, description="How long a request waits for the cache before it does without."
+    )
+    network_ipv4_prefix: int = Field(
+        24, ge=8, le=32, description="Bits by which limits tell networks of IPv4 apart."
+    )
+    network_ipv6_prefix: int = Field(
+        56, ge=16, le=64, description="Bits by which limits tell networks of IPv6 apart."
+    )
+    limit_unknown_keys_per_network: Rates = Field(
+        ["60 per minute"],
+        description="How often a network may send personal access tokens that nobody knows.",
+    )
+    challenge: str | None = Field(
+        None,
+        description="What clients may solve instead of waiting for a limit: `hashcash`, or"
+        " `module:object` of your own (a captcha).",
+    )
+    challenge_bits: int = Field(
+        20, ge=1, le=64, description="Zero bits of a proof of work; 20 are a million hashes."
+    )
+
+
 class TokenSettings(BaseSettings):
     token_issuer: str = Field(description="The `iss` of access tokens: the public base URL.")
     token_audience: str = Field("colonnade", description="The `aud` of access tokens.")
@@ -118,7 +154,13 @@ class TokenSettings(BaseSettings):
 
 
 class ServiceSettings(
-    LogSettings, TraceSettings, HttpSettings, DatabaseSettings, StreamSettings, TokenSettings
+    LogSettings,
+    TraceSettings,
+    HttpSettings,
+    DatabaseSettings,
+    StreamSettings,
+    LimitSettings,
+    TokenSettings,
 ):
     """What every service needs. A service adds its own fields and the prefix of its variables."""
 

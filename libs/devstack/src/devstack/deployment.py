@@ -16,7 +16,7 @@ from devstack.catalog import Service, find_root, load_catalog
 from devstack.credentials import Credentials, keep_credentials
 from devstack.gateway.traefik import to_yaml
 from devstack.layout import Layout
-from devstack.valkey import ADMIN, BROKER, acl_rules
+from devstack.valkey import ADMIN, BROKER, CACHE, acl_rules
 
 APP_PORT = 8000
 DATABASE = "colonnade"
@@ -54,6 +54,7 @@ def secret_variables(services: Sequence[Service], credentials: Credentials) -> d
             f"{prefix}_DATABASE_URL": _postgres_url(credentials, name),
             f"{prefix}_MIGRATION_DATABASE_URL": _postgres_url(credentials, f"{name}_owner"),
             f"{prefix}_STREAMS_URL": _valkey_url(credentials, name, 0),
+            f"{prefix}_CACHE_URL": _valkey_url(credentials, name, CACHE),
             f"{prefix}_INTERNAL_PRIVATE_KEY": credentials.keys[name],
         }
     return variables | {

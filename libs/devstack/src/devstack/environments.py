@@ -10,10 +10,13 @@ from devstack.catalog import Service
 from devstack.credentials import Credentials
 from devstack.processes import LOOPBACK
 from devstack.settings import StackSettings
-from devstack.valkey import BROKER
+from devstack.valkey import BROKER, CACHE
 
 DATABASE = "colonnade"
 SMTP_PORT = "mailbox-smtp"
+# Everybody here has one address, which would soon have asked for too much. What counts by account
+# and by mailbox is as it is elsewhere.
+_AT_WILL = json.dumps(["100000 per second"])
 # Bytecode is worth writing: a start without it takes three times as long.
 _DROPPED = {"PYTHONDONTWRITEBYTECODE", "DATABASE_URL", "REDIS_URL", "OTLP_ENDPOINT"}
 
@@ -58,6 +61,9 @@ class Environments:
         own = {
             "DATABASE_URL": self._app_url(service),
             "STREAMS_URL": self.settings.redis_url or self._valkey_url(service.name, 0),
+            "CACHE_URL": self._database_of_redis(service.name, CACHE),
+            "TRUSTED_PROXIES": json.dumps([f"{LOOPBACK}/32"]),
+            "LIMIT_UNKNOWN_KEYS_PER_NETWORK": _AT_WILL,
             "TOKEN_ISSUER": self.settings.gateway_url,
             "LOG_FORMAT": "console",
             "OTLP_ENDPOINT": self.settings.otlp_endpoint or "",
@@ -84,11 +90,15 @@ class Environments:
                     "ENCRYPTION_KEYS": json.dumps([self.credentials.passwords["encryption"]]),
                     "LINK_SECRET": self.credentials.passwords["links"],
                     "PUBLIC_URL": self.settings.gateway_url,
-                    "TRUSTED_PROXIES": json.dumps([f"{LOOPBACK}/32"]),
+                    **{
+                        f"LIMIT_{what}_PER_{by}": _AT_WILL
+                        for what in ("MAILS", "PASSWORDS", "TOKENS")
+                        for by in ("ADDRESS", "NETWORK")
+                    },
                 }
             case "notifier":
                 return {
-                    "BROKER_URL": self._broker_url(),
+                    "BROKER_URL": self._database_of_redis(BROKER, 1),
                     "SMTP_HOST": LOOPBACK,
                     "SMTP_PORT": str(self.ports[SMTP_PORT]),
                 }
@@ -105,12 +115,13 @@ class Environments:
             }
         )
 
-    def _broker_url(self) -> str:
+    def _database_of_redis(self, user: str, number: int) -> str:
+        """One database of Redis; of a server that is not ours, counted from the one it names."""
         if self.settings.redis_url is None:
-            return self._valkey_url(BROKER, 1)
+            return self._valkey_url(user, number)
         parts = urlsplit(self.settings.redis_url)
-        number = int(parts.path.strip("/") or 0) + 1
-        return urlunsplit(parts._replace(path=f"/{number}"))
+        first = int(parts.path.strip("/") or 0)
+        return urlunsplit(parts._replace(path=f"/{first + number}"))
 
     def _valkey_url(self, user: str, database: int) -> str:
         password = self.credentials.passwords[user]

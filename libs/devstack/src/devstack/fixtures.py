@@ -43,6 +43,10 @@ class ValkeyDatabase:
         """The URL with the rights of `service`: it writes its own stream and reads all."""
         return self.server.url(service, self.number)
 
+    def cache_url(self, service: str) -> str:
+        """The URL with the rights of `service`: it counts its own limits."""
+        return self.server.url(service, self.number)
+
     def flush(self) -> None:
         """Forget everything in both databases."""
         for number in (self.number, self.number + 1):

@@ -1,6 +1,7 @@
 """An embedded Valkey 9 that keeps nothing on disk, with one ACL user per service.
 
-A service may read every stream and write its own; the broker's user has databases of its own.
+A service may read every stream, write its own and count its own limits; the broker's user has
+databases of its own.
 """
 
 import hashlib
@@ -21,18 +22,21 @@ from devstack.processes import LOOPBACK, die_with_parent, free_port, wait_until
 ADMIN = "default"
 BROKER = "broker"
 DATABASES = 64
+CACHE = 2
 PASSWORDS_VARIABLE = "DEVSTACK_VALKEY_PASSWORDS"
 _STREAM_COMMANDS = (
     "-@all +@stream +@connection +@scripting +@transaction -@dangerous "
     "+del +unlink +exists +type +expire +info"
 )
+_LIMIT_COMMANDS = "+lindex +llen +lpop +lpush +lrange +ltrim"
 
 
 @dataclass(frozen=True, slots=True)
 class Valkey:
     """A server; `passwords` names every user: `default`, `broker`, and the services.
 
-    Streams are in the even databases, Celery's keys in the odd ones: 0 and 1 in development.
+    Streams are in the even databases, Celery's keys in the odd ones: 0 and 1 in development, where
+    limits are counted in 2.
     """
 
     directory: Path
@@ -82,7 +86,8 @@ def acl_rules(passwords: Mapping[str, str]) -> Iterator[str]:
     rights = {ADMIN: "~* &* +@all", BROKER: f"resetdbs db={odd} ~* &* +@all -@admin"}
     for user, password in passwords.items():
         digest = hashlib.sha256(password.encode()).hexdigest()
-        own = f"%R~events:* %RW~events:{user} {_STREAM_COMMANDS}"
+        keys = f"%R~events:* %RW~events:{user} %RW~LIMITS:LIMITER/{user}/*"
+        own = f"{keys} {_STREAM_COMMANDS} {_LIMIT_COMMANDS}"
         yield f"user {user} on #{digest} {rights.get(user, own)}"
 
 

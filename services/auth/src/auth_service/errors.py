@@ -9,7 +9,7 @@ AppError
 │                    StaffNotImpersonated, Impersonated, ReauthenticationRequired, CrossSiteRequest
 ├── NotFound         LinkNotFound, SessionNotFound, AccountNotFound, SigningKeyNotFound, KeyNotFound
 ├── Conflict         EmailTaken, UsernameTaken, OwnAccount, TooManyKeys
-├── RateLimited      PasswordsBusy
+├── RateLimited      PasswordsBusy, TooManyAttempts
 └── Unavailable      SigningKeysUnknown
 """
 
@@ -208,6 +208,13 @@ class PasswordsBusy(RateLimited):
     code = "auth.passwords_busy"
     message = "Too many passwords are being checked at the moment; try again soon."
     retry_after_seconds = 2
+
+
+class TooManyAttempts(RateLimited):
+    """What was tried is not looked at, so that the answer is the same for any account and none."""
+
+    code = "auth.too_many_attempts"
+    message = "This was tried too often; try again in {retry_after_seconds} seconds."
 
 
 class SigningKeysUnknown(Unavailable):

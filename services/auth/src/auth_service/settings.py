@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from common.rate_limits.rates import Rates
 from common.settings import ServiceSettings
 
 type SigningAlgorithm = Literal["ES256", "Ed25519"]
@@ -49,9 +50,6 @@ class Settings(ServiceSettings):
     recent_seconds: int = Field(
         900, gt=0, description="How long after a login or reauthentication one may do risky things."
     )
-    trusted_proxies: list[IPvAnyNetwork] = Field(
-        [], description="Networks of the proxies whose X-Forwarded-For names the client."
-    )
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
     mail_link_seconds: int = Field(
         900, gt=0, le=900, description="Life of every other mailed link, and of mailed codes."
@@ -78,6 +76,37 @@ class Settings(ServiceSettings):
         ge=1,
         description="Requests that a process answers at a time: more than passwords may wait."
         " Others wait.",
+    )
+    # The periods rise by so much that each is used up in one go: a minute's wait, ten, an hour's.
+    limit_passwords_per_account: Rates = Field(
+        ["5 per minute", "10 per 10 minutes", "15 per hour"],
+        description="Wrong passwords for an account, from elsewhere than its owner's networks; as"
+        " many again from each of these.",
+    )
+    limit_passwords_per_address: Rates = Field(
+        ["20 per minute", "60 per 10 minutes", "200 per hour"],
+        description="Wrong passwords from one address.",
+    )
+    limit_passwords_per_network: Rates = Field(
+        ["100 per minute", "1000 per hour"], description="Wrong passwords from one network."
+    )
+    limit_tokens_per_address: Rates = Field(
+        ["30 per minute", "300 per hour"],
+        description="Codes, tokens of links and refresh tokens from one address that are wrong.",
+    )
+    limit_tokens_per_network: Rates = Field(
+        ["150 per minute", "1500 per hour"], description="The same from one network."
+    )
+    limit_mails_per_address: Rates = Field(
+        ["20 per minute", "100 per hour"],
+        description="Registrations and other requests for mail from one address.",
+    )
+    limit_mails_per_network: Rates = Field(
+        ["100 per minute", "500 per hour"], description="The same from one network."
+    )
+    limit_mails_per_mailbox: Rates = Field(
+        ["3 per 15 minutes", "20 per day"],
+        description="Mails to one mailbox for one purpose, whoever asks for them.",
     )
     product_name: str = Field(
         "Colonnade",

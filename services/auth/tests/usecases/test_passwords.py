@@ -67,6 +67,7 @@ async def register(resources: Resources, watch: Watch) -> None:
             email="grace@example.com",
             username="grace",
             password=PASSWORD,
+            mail=True,
             link_seconds=60,
             now=utc_now(),
         )

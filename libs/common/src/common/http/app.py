@@ -30,7 +30,15 @@ from common.settings import HttpSettings, ServiceSettings
 from common.supervision import every, supervised
 from common.telemetry import open_telemetry
 
-_EXPOSED = ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"]
+_EXPOSED = [
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 # Longer than the gateway keeps idle connections (90 s), so that it is the one to close them.
 KEEP_ALIVE_SECONDS = 120
 # FastAPI's own spans would tell queries, in which mailed tokens come, and begin outside of ours.

@@ -1,5 +1,6 @@
 """Who calls, as FastAPI dependencies. Services write `user: CurrentUser` and nothing more."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,10 +9,11 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
 from common.errors import Unauthenticated
+from common.http.limits import unknown_keys
+from common.http.opened import platform_of
 from common.http.pagination import Pagination
 from common.personal_keys.format import is_key
 from common.personal_keys.scopes import SessionRequired, check_scope
-from common.platform import Platform
 from common.tokens import User
 from common.trace import name_impersonator
 
@@ -26,12 +28,6 @@ __all__ = [
 
 USER_SCHEME = "user"
 INTERNAL_SCHEME = "internal"
-
-
-def platform_of(request: Request) -> Platform:
-    """Return the platform of the app that serves this request."""
-    platform: Platform = request.app.state.resources.platform
-    return platform
 
 
 class _Bearer(SecurityBase):
@@ -69,6 +65,7 @@ class UserBearer(_Bearer):
         Unauthenticated: There is no token, or it is not valid.
         SessionRequired: It is a personal access token where only those of sessions are taken.
         InsufficientScope: It is one that may not do this.
+        TooManyUnknownKeys: Nobody knows it, as others that came from its network.
     """
 
     def __init__(self, *, required: bool, keys: bool = True) -> None:
@@ -84,10 +81,9 @@ class UserBearer(_Bearer):
     async def __call__(self, request: Request) -> User | None:
         token = self.token_of(request)
         if token is not None:
-            platform = platform_of(request)
             if is_key(token):
-                return await self._verify_key(platform, token, request.method)
-            user = platform.user_tokens.verify(token)
+                return await self._verify_key(request, token)
+            user = platform_of(request).user_tokens.verify(token)
             if user.impersonator is not None:
                 name_impersonator(str(user.impersonator))
             return user
@@ -95,11 +91,13 @@ class UserBearer(_Bearer):
             raise Unauthenticated
         return None
 
-    async def _verify_key(self, platform: Platform, token: str, method: str) -> User:
-        user = await platform.personal_keys.verify(token)
+    async def _verify_key(self, request: Request, token: str) -> User:
+        platform = platform_of(request)
+        attempt = partial(unknown_keys.attempt, request)
+        user = await platform.personal_keys.verify(token, attempt)
         if not self.keys:
             raise SessionRequired
-        check_scope(user, service=platform.service, method=method)
+        check_scope(user, service=platform.service, method=request.method)
         return user
 
 

@@ -189,7 +189,8 @@ def _field_errors(error: AppError) -> list[dict[str, str]]:
 def _headers(error: AppError, status: int) -> dict[str, str]:
     if status in _RETRYABLE:
         default = getattr(error, "retry_after_seconds", 1)
-        return {"Retry-After": str(error.fields.get("retry_after_seconds", default))}
+        seconds = error.fields.get("retry_after_seconds", default)
+        return {"Retry-After": str(seconds), **error.fields.get("headers", {})}
     if status == HTTPStatus.UNAUTHORIZED:
         # RFC 6750, 3.1: no error code when the request carried no credentials at all.
         invalid = error.code == "common.invalid_token"

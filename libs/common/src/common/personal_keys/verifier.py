@@ -2,11 +2,13 @@
 
 A token that was seen within the last minute costs a look into memory, another one a row found by
 its hash. Only one that the copy lacks is asked for where tokens are issued: once, however many
-requests bring it, and not again for ten seconds if it is unknown there, too.
+requests bring it, and not again for ten seconds if it is unknown there, too. How often somebody may
+bring tokens that nobody knows is for the caller to say.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -33,6 +35,8 @@ _MOST: Final = 10_000
 _ASKED_AT_ONCE: Final = 8
 
 type Find = Callable[[bytes], Awaitable[KeyCard | None]]
+# Entered to find out about a token that the copy lacks; InvalidToken leaves it if nobody knows it.
+type Attempt = Callable[[], AbstractAsyncContextManager[None]]
 
 found_total = Counter(
     "colonnade_personal_keys_found_total",
@@ -61,25 +65,29 @@ class PersonalKeys:
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
 
-    async def verify(self, token: str) -> User:
+    async def verify(self, token: str, attempt: Attempt = nullcontext) -> User:
         """Return whom the token speaks for.
+
+        Args:
+            token: A bearer token that is one by its prefix.
+            attempt: Bounds how often somebody brings unknown ones.
 
         Raises:
             InvalidToken: It is malformed, unknown, expired or revoked.
             Unavailable: Neither the copy nor the service that issues tokens could be asked.
         """
         # What is known was looked at before: its form, too.
-        user = self._known.get(hash_of(token)) or await self._find_out(digest_of(token))
+        user = self._known.get(hash_of(token)) or await self._find_out(digest_of(token), attempt)
         if self._is_revoked(user.sid):
             raise InvalidToken
         return user
 
-    async def _find_out(self, digest: bytes) -> User:
+    async def _find_out(self, digest: bytes, attempt: Attempt) -> User:
         if self._unknown.get(digest):
             raise InvalidToken
         # Of many requests with the same token one looks it up.
         async with self._turns.setdefault(digest, asyncio.Lock()):
-            return self._remembered(digest) or await self._look_up(digest)
+            return self._remembered(digest) or await self._look_up(digest, attempt)
 
     def _remembered(self, digest: bytes) -> User | None:
         user = self._known.get(digest)
@@ -87,8 +95,15 @@ class PersonalKeys:
             raise InvalidToken
         return user
 
-    async def _look_up(self, digest: bytes) -> User:
-        card = await self._find(digest)
+    async def _look_up(self, digest: bytes, attempt: Attempt) -> User:
+        card = await self._read(digest)
+        if card is not None:
+            found_total.labels("copy").inc()
+            return self._remember(digest, card)
+        async with attempt():
+            return self._remember(digest, await self._ask_about(digest))
+
+    def _remember(self, digest: bytes, card: KeyCard | None) -> User:
         now = utc_now()
         if card is None or not card.counts(now):
             self._unknown.put(digest, (now + UNKNOWN).timestamp(), value=True)
@@ -98,14 +113,12 @@ class PersonalKeys:
         self.uses.note(card.key_id, now)
         return user
 
-    async def _find(self, digest: bytes) -> KeyCard | None:
-        card = await self._read(digest)
-        if card is not None:
-            found_total.labels("copy").inc()
-        elif self._ask is not None:
-            async with self._asking:
-                card = await self._ask(digest)
-            found_total.labels("issuer" if card else "nowhere").inc()
+    async def _ask_about(self, digest: bytes) -> KeyCard | None:
+        if self._ask is None:
+            return None
+        async with self._asking:
+            card = await self._ask(digest)
+        found_total.labels("issuer" if card else "nowhere").inc()
         return card
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
 
 from common.testing.keys import AUDIENCE, ISSUER, jwks, private_pem, public_pem
+
+# Tests send what they like at once; those of limits say how much is too much.
+GENEROUS: Final = ["100000 per second"]
 
 
 def settings_values(
@@ -43,12 +46,15 @@ def settings_values(
         "token_audience": AUDIENCE,
         "token_keys_peer": service,
         "log_level": "warning",
-        # Tests send what they like at once; those of overload say how much is too much.
+        # As above: those of overload say how much is too much.
         "concurrency_limit": 1000,
         "queue_limit": 100_000,
         "queue_seconds": 60,
         # And they look at once at what they wrote.
         "shared_seconds": 0,
+        "limit_unknown_keys_per_network": GENEROUS,
+        # Two processes on a busy machine may take their time to count together.
+        "cache_wait_seconds": 5,
         **more,
     }
 

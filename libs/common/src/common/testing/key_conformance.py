@@ -6,6 +6,7 @@ Each service keeps a copy of all of them, which this writes as a consumer would.
 import importlib.util
 from collections.abc import Sequence
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 import httpx
@@ -22,9 +23,13 @@ from common.personal_keys.card import KeyCard
 from common.personal_keys.format import digest_of, new_key
 from common.place import EMPTY, Place
 from common.revocations import Watch
+from common.settings import ServiceSettings
 from common.streams import forget_missing_keys, key_issued, key_revoked
+from common.testing.apps import client_of, running
 from common.testing.keys import bearer, mint_user_token
 from common.testing.operations import Operation, public_operations
+
+PROXIES = [ip_network("127.0.0.0/8")]
 
 _SAFE = ("GET", "HEAD")
 
@@ -105,6 +110,25 @@ class KeyConformance:
                 answer = await _ask(client, operation, token)
                 assert _code(answer) == (401, "common.invalid_token"), operation.name
 
+    async def test_unknown_personal_keys_are_limited_by_network_and_known_ones_are_not(
+        self, package: str, settings: ServiceSettings, resources: Any, service: str
+    ) -> None:
+        rates = {"limit_unknown_keys_per_network": ["3 per minute"], "trusted_proxies": PROXIES}
+        create_app = importlib.import_module(f"{package}.app").create_app
+        app = create_app(settings.model_copy(update=rates))
+        operation = _protected(app)[0]
+        known, _ = await known_key(resources, [f"{service}:read"])
+        async with running(app), client_of(app) as client:
+            codes = []
+            for last in range(5):
+                client.headers["X-Forwarded-For"] = f"203.0.113.{last}"
+                codes.append(_code(await _ask(client, operation, new_key())))
+            unknown, too_many = (401, "common.invalid_token"), (429, "common.too_many_unknown_keys")
+            assert codes == [unknown] * 3 + [too_many] * 2
+            assert _code(await _ask(client, operation, known)) not in (unknown, too_many)
+            client.headers["X-Forwarded-For"] = "198.51.100.1"
+            assert _code(await _ask(client, operation, new_key())) == unknown
+
     async def test_no_older_event_brings_a_personal_key_back(self, resources: Any) -> None:
         token, card = await known_key(resources, ["posts:read"])
         for place, scopes in ((Place(1, 5), ["posts:write"]), (Place(1, 4), ["posts:read"])):
@@ -139,4 +163,4 @@ async def _ask(client: httpx.AsyncClient, operation: Operation, token: str) -> h
 
 
 def _code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+    return answer.status_code, answer.json().get("code", "")

@@ -84,6 +84,7 @@ def settings(
         service,
         database_url=database.app_url,
         streams_url=valkey_database.streams_url(service),
+        cache_url=valkey_database.cache_url(service),
         peers=[known.name for known in load_catalog()],
         **more_settings,
     )

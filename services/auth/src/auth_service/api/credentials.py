@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response, status
 
 from auth_service.api.dependencies import InTransaction, OwnerSession, SessionUser, WithResources
+from auth_service.api.limits import MailRequest, ProofAttempt, TokenAttempt, WithAttempts
 from auth_service.api.pages import confirmation_page, reset_page
 from auth_service.api.schemas.credentials import (
     EmailChange,
@@ -20,7 +21,9 @@ from common.clock import utc_now
 router = APIRouter(prefix="/api/v1/auth", tags=["credentials"])
 
 
-@router.post("/change-password", status_code=status.HTTP_204_NO_CONTENT)
+@router.post(
+    "/change-password", status_code=status.HTTP_204_NO_CONTENT, dependencies=[ProofAttempt]
+)
 async def change_password(
     body: PasswordChange, tx: InTransaction, resources: WithResources, user: OwnerSession
 ) -> None:
@@ -36,19 +39,29 @@ async def change_password(
     )
 
 
-@router.post("/forgot-password", status_code=status.HTTP_202_ACCEPTED)
-async def forget_password(body: MailRequested, tx: InTransaction) -> MailAccepted:
+@router.post("/forgot-password", status_code=status.HTTP_202_ACCEPTED, dependencies=[MailRequest])
+async def forget_password(
+    body: MailRequested, tx: InTransaction, attempts: WithAttempts
+) -> MailAccepted:
     """Ask for a mail that leads to a new password; the answer is the same for any address."""
     purpose = LinkPurpose.RESET_PASSWORD
-    await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
+    async with attempts.mail(body.email, purpose) as mail:
+        if mail:
+            await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
     return MailAccepted()
 
 
-@router.post("/resend-verification", status_code=status.HTTP_202_ACCEPTED)
-async def resend_verification(body: MailRequested, tx: InTransaction) -> MailAccepted:
+@router.post(
+    "/resend-verification", status_code=status.HTTP_202_ACCEPTED, dependencies=[MailRequest]
+)
+async def resend_verification(
+    body: MailRequested, tx: InTransaction, attempts: WithAttempts
+) -> MailAccepted:
     """Ask for another mail that verifies an address; the answer is the same for any address."""
     purpose = LinkPurpose.VERIFY_EMAIL
-    await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
+    async with attempts.mail(body.email, purpose) as mail:
+        if mail:
+            await mail_requests.request_mail(tx, email=body.email, purpose=purpose, now=utc_now())
     return MailAccepted()
 
 
@@ -58,7 +71,7 @@ async def show_reset() -> Response:
     return reset_page()
 
 
-@router.post("/reset-password", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/reset-password", status_code=status.HTTP_204_NO_CONTENT, dependencies=[TokenAttempt])
 async def reset_password(body: PasswordReset, tx: InTransaction, resources: WithResources) -> None:
     """Set a new password with the token of the mailed link, once; every session ends."""
     await credentials.reset_password(
@@ -72,20 +85,30 @@ async def reset_password(body: PasswordReset, tx: InTransaction, resources: With
     )
 
 
-@router.post("/change-email", status_code=status.HTTP_202_ACCEPTED)
+@router.post(
+    "/change-email",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=[ProofAttempt, MailRequest],
+)
 async def change_email(
-    body: EmailChange, tx: InTransaction, resources: WithResources, user: OwnerSession
+    body: EmailChange,
+    tx: InTransaction,
+    resources: WithResources,
+    user: OwnerSession,
+    attempts: WithAttempts,
 ) -> MailAccepted:
     """Ask for a mail to the caller's new address; the answer is the same for any address."""
-    await credentials.request_email_change(
-        tx,
-        open_reads=resources.reads,
-        passwords=resources.passwords,
-        policy=resources.sessions,
-        user=user,
-        **body.model_dump(),
-        now=utc_now(),
-    )
+    async with attempts.mail(body.email, LinkPurpose.CHANGE_EMAIL) as mail:
+        await credentials.request_email_change(
+            tx,
+            open_reads=resources.reads,
+            passwords=resources.passwords,
+            policy=resources.sessions,
+            user=user,
+            **body.model_dump(),
+            mail=mail,
+            now=utc_now(),
+        )
     return MailAccepted()
 
 
@@ -95,7 +118,7 @@ async def show_confirmation() -> Response:
     return confirmation_page()
 
 
-@router.post("/confirm-email", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/confirm-email", status_code=status.HTTP_204_NO_CONTENT, dependencies=[TokenAttempt])
 async def confirm_email(
     body: EmailConfirmation, tx: InTransaction, resources: WithResources
 ) -> None:

@@ -12,6 +12,7 @@ from auth_service.api.dependencies import (
     WithResources,
 )
 from auth_service.api.handover import ToClient
+from auth_service.api.limits import TokenAttempt, WithAttempts
 from auth_service.api.schemas.sessions import (
     SessionCreate,
     SessionRead,
@@ -35,23 +36,24 @@ async def log_in(
     body: SessionCreate,
     tx: InTransaction,
     resources: WithResources,
-    client: FromClient,
     to: ToClient,
+    attempts: WithAttempts,
 ) -> TokensRead:
     """Open a session with address and password."""
-    tokens = await sessions.log_in(
-        tx,
-        open_reads=resources.reads,
-        policy=resources.sessions,
-        passwords=resources.passwords,
-        **body.model_dump(),
-        client=client,
-        now=utc_now(),
-    )
+    async with attempts.log_in(body.email):
+        tokens = await sessions.log_in(
+            tx,
+            open_reads=resources.reads,
+            policy=resources.sessions,
+            passwords=resources.passwords,
+            **body.model_dump(),
+            client=attempts.client,
+            now=utc_now(),
+        )
     return to.give_tokens(tokens)
 
 
-@router.post("/refresh")
+@router.post("/refresh", dependencies=[TokenAttempt])
 async def refresh_session(
     body: SessionToken,
     tx: InTransaction,

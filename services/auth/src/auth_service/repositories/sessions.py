@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from auth_service.models import AuditEntry, Base, RefreshToken, Session
+from auth_service.models import Account, AuditEntry, Base, RefreshToken, Session
 from common.db.revocations import add_revocations
 
 _OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
@@ -215,6 +215,24 @@ class SessionReads:
             Session.id == session_id, Session.account_id == account_id, Session.ended_at.is_(None)
         )
         return (await self._connection.execute(query)).scalar_one_or_none()
+
+    async def was_seen_in(self, network: str, *, email: str, since: datetime) -> bool:
+        """Tell whether the owner of an address was in a network since then.
+
+        Sessions that have ended count, too: who logs out is no stranger.
+        """
+        query = (
+            select(Session.id)
+            .join(Account, Account.id == Session.account_id)
+            .where(
+                Account.email == email,
+                Session.network == network,
+                Session.impersonator_id.is_(None),
+                Session.last_used_at > since,
+            )
+            .limit(1)
+        )
+        return (await self._connection.execute(query)).first() is not None
 
     async def list_open(
         self,

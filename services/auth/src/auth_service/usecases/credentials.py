@@ -110,11 +110,12 @@ async def request_email_change(
     user: User,
     email: str,
     password: str | None,
+    mail: bool,
     now: datetime,
 ) -> None:
     """Ask for a mail to a new address, whose link makes it the caller's.
 
-    Without the password they must have shown lately who they are.
+    Without the password they must have shown lately who they are. Without `mail` nothing is mailed.
 
     Raises:
         InvalidToken: The caller's session has ended.
@@ -131,9 +132,10 @@ async def request_email_change(
         password=password,
         now=now,
     )
-    await request_mail(
-        tx, email=email, purpose=LinkPurpose.CHANGE_EMAIL, account_id=user.id, now=now
-    )
+    if mail:
+        await request_mail(
+            tx, email=email, purpose=LinkPurpose.CHANGE_EMAIL, account_id=user.id, now=now
+        )
 
 
 async def confirm_email(tx: Tx, *, signer: LinkSigner, token: str, now: datetime) -> None:

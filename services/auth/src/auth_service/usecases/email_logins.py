@@ -16,9 +16,11 @@ from auth_service.usecases.sessions import Client, Method, SessionPolicy, Tokens
 _PURPOSE = LinkPurpose.LOG_IN
 
 
-async def request_login(tx: Tx, *, prover: Prover, email: str, now: datetime) -> str:
+async def request_login(tx: Tx, *, prover: Prover, email: str, mail: bool, now: datetime) -> str:
     """Ask for a mail that logs in; return the nonce that it takes besides."""
-    return await open_challenge(tx, prover=prover, email=email, purpose=_PURPOSE, now=now)
+    return await open_challenge(
+        tx, prover=prover, email=email, purpose=_PURPOSE, mail=mail, now=now
+    )
 
 
 async def log_in_by_code(

@@ -67,7 +67,7 @@ def password_refused(tx: Tx, user: User, *, field: str = "password") -> Password
 
 
 async def request_reauthentication(
-    tx: Tx, *, open_reads: OpenReads, prover: Prover, user: User, now: datetime
+    tx: Tx, *, open_reads: OpenReads, prover: Prover, user: User, mail: bool, now: datetime
 ) -> str:
     """Ask for a mail with a code to the caller's address; return the nonce that it takes besides.
 
@@ -79,7 +79,13 @@ async def request_reauthentication(
     if identity is None:
         raise InvalidToken
     return await open_challenge(
-        tx, prover=prover, email=identity.email, purpose=_PURPOSE, account_id=user.id, now=now
+        tx,
+        prover=prover,
+        email=identity.email,
+        purpose=_PURPOSE,
+        account_id=user.id,
+        mail=mail,
+        now=now,
     )
 
 

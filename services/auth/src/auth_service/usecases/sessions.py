@@ -207,6 +207,14 @@ async def list_sessions(
     )
 
 
+async def was_seen(
+    reads: Reads, *, policy: SessionPolicy, email: str, network: str, now: datetime
+) -> bool:
+    """Tell whether the owner of an address had a session in a network lately."""
+    since = now - policy.session_life
+    return await reads.sessions.was_seen_in(network, email=email, since=since)
+
+
 async def end_session(
     tx: Tx, *, policy: SessionPolicy, user: User, session_id: UUID, now: datetime
 ) -> None:

@@ -1,0 +1,1 @@
+"""How often something may be done, counted by all replicas of a service together."""
