@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from common.http.dependencies import UserBearer
 from common.http.etag import IF_MATCH, IF_NONE_MATCH, preconditions
 from common.http.problem import MEDIA_TYPE, Problem
 from common.http.routes import calls_of
@@ -68,20 +69,24 @@ def _document(app: FastAPI, *, internal: bool) -> dict[str, Any]:
         for method, operation in operations.items():
             if method in _METHODS:
                 _document_problems(operation)
-    _document_preconditions(app, document["paths"])
+    _document_routes(app, document["paths"])
     _keep_used_components(document)
     return document
 
 
-def _document_preconditions(app: FastAPI, paths: dict[str, Any]) -> None:
-    """Tell of the headers of routes with entity tags, which read them themselves."""
+def _document_routes(app: FastAPI, paths: dict[str, Any]) -> None:
+    """Tell what FastAPI does not know of routes: which headers they read, and tokens they spare."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute) and preconditions in calls_of(route.dependant):
+        if isinstance(route, APIRoute):
             operations = paths.get(context.path_format or route.path, {})
+            calls = list(calls_of(route.dependant))
             for method in {each.lower() for each in route.methods or ()} & operations.keys():
-                parameters = operations[method].setdefault("parameters", [])
-                parameters.append(_PRECONDITIONS["read" if method == "get" else "write"])
+                if preconditions in calls:
+                    parameters = operations[method].setdefault("parameters", [])
+                    parameters.append(_PRECONDITIONS["read" if method == "get" else "write"])
+                if any(isinstance(call, UserBearer) and not call.required for call in calls):
+                    operations[method]["security"].insert(0, {})
 
 
 def _document_problems(operation: dict[str, Any]) -> None:
