@@ -69,11 +69,22 @@ async def create_key(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx
     return await issue_key(client, tokens)
 
 
+async def end_others(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
+    return await client.delete("/api/v1/auth/sessions", headers=headers_of(tokens))
+
+
+async def end_one(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
+    path = f"/api/v1/auth/sessions/{uuid4()}"
+    return await client.delete(path, headers=headers_of(tokens))
+
+
 RISKY = {
     create_key: (201, "auth.key_issued.v1"),
     change_password: (204, "auth.password_changed.v1"),
     change_email: (202, None),
     grant_role: (404, None),
+    end_others: (204, None),
+    end_one: (404, None),
 }
 
 

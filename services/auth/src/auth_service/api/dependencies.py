@@ -102,6 +102,7 @@ async def client(request: Request, resources: WithResources) -> Client:
 InTransaction = Annotated[Tx, Depends(transaction, scope="function")]
 WithReads = Annotated[Reads, Depends(reads, scope="function")]
 SessionUser = Annotated[User, Depends(session_user)]
+RecentUser = Annotated[User, Depends(recent_user)]
 FromClient = Annotated[Client, Depends(client)]
 
 

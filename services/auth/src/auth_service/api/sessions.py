@@ -7,7 +7,7 @@ from fastapi import APIRouter, status
 from auth_service.api.dependencies import (
     FromClient,
     InTransaction,
-    SessionUser,
+    RecentUser,
     WithReads,
     WithResources,
 )
@@ -99,19 +99,17 @@ async def list_sessions(
 
 
 @router.delete("/sessions", status_code=status.HTTP_204_NO_CONTENT)
-async def end_other_sessions(
-    user: SessionUser, tx: InTransaction, resources: WithResources
-) -> None:
-    """End all of the caller's sessions but this one."""
+async def end_other_sessions(user: RecentUser, tx: InTransaction, resources: WithResources) -> None:
+    """End all of the caller's sessions but this one, soon after a login or reauthentication."""
     policy = resources.sessions
     await sessions.end_other_sessions(tx, policy=policy, user=user, now=utc_now())
 
 
 @router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def end_session(
-    session_id: UUID, user: SessionUser, tx: InTransaction, resources: WithResources
+    session_id: UUID, user: RecentUser, tx: InTransaction, resources: WithResources
 ) -> None:
-    """End one of the caller's sessions; it may be this one."""
+    """End one of the caller's sessions, soon after a login or reauthentication."""
     await sessions.end_session(
         tx, policy=resources.sessions, user=user, session_id=session_id, now=utc_now()
     )
