@@ -19,7 +19,7 @@ def more_settings() -> dict[str, Any]:
     return {
         "encryption_keys": ["an encryption key of the tests only"],
         "signing_key": private_pem(SIGNING),
-        "link_secret": "a secret of the tests",
+        "link_secret": "a secret of the tests alone, long enough",
         "public_url": "http://localhost:8080",
         "argon2_memory_kib": 64,
         "argon2_iterations": 1,

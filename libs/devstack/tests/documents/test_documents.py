@@ -174,7 +174,7 @@ def test_errors_of_children_are_found() -> None:
 def test_a_setting_is_shown_with_its_variable(services: Sequence[ServiceSource]) -> None:
     text = settings.render(services)
 
-    assert "| `AUTH_LINK_SECRET` | text | required | yes |" in text
+    assert "| `AUTH_LINK_SECRET` | text, length at least 32 | required | yes |" in text
     assert "| `<PREFIX>_PORT` | integer | `8000` |  |" in text
     assert "| `NOTIFIER_SMTP_PASSWORD` | text | none | yes |" in text
     assert text.count("_DATABASE_URL` | text") == 1

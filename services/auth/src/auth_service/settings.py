@@ -31,7 +31,9 @@ class Settings(ServiceSettings):
     signing_key: SecretStr | None = Field(
         None, description="PEM (EC P-256) that becomes the first signing key where there is none."
     )
-    link_secret: SecretStr = Field(description="HMAC key of mailed links and refresh tokens.")
+    link_secret: SecretStr = Field(
+        min_length=32, description="HMAC key of mailed links and refresh tokens: random text."
+    )
     public_url: str = Field(description="Base URL of the links in mails: the gateway's.")
     access_token_seconds: int = Field(600, description="Life of an access token.")
     refresh_token_seconds: int = Field(2_592_000, description="Life of an unused refresh token.")
@@ -52,7 +54,7 @@ class Settings(ServiceSettings):
     )
     verification_link_seconds: int = Field(86_400, description="Life of a verification link.")
     mail_link_seconds: int = Field(
-        900, gt=0, le=900, description="Life of every other mailed link, and of mailed codes."
+        600, gt=0, le=600, description="Life of every other mailed link, and of mailed codes."
     )
     mail_interval_seconds: int = Field(
         60, description="How often at most an account is written to because somebody asked for it."

@@ -184,7 +184,7 @@ async def test_a_mailed_login_counts_in_the_browser_that_has_the_cookie(
     assert asked.json()["nonce"] is None
     cookie = cookies(asked)["__Host-login"]
     assert {name: cookie[name] for name in ATTRIBUTES} == ATTRIBUTES
-    assert cookie["max-age"] == "900"
+    assert cookie["max-age"] == "600"
     body = (
         {"code": await mailed_code(resources)}
         if way == "code"

@@ -251,7 +251,7 @@ async def test_what_is_too_old_logs_nobody_in(
     await logged_in(client, resources)
     nonce, code = await asked_code(client, resources)
     token = await mailed_token(resources, LinkPurpose.LOG_IN)
-    await age(resources, timedelta(seconds=901))
+    await age(resources, timedelta(seconds=601))
     answer = await (
         by_code(client, nonce, code) if way == "code" else by_link(client, nonce, token)
     )
