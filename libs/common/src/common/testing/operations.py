@@ -21,10 +21,15 @@ class Operation:
     document: dict[str, Any]
     schemas: dict[str, Any]
 
-    def path(self, text: str = "sample") -> str:
-        """Return the path with its parameters filled: ids by new ones, other text by `text`."""
+    def path(self, text: str = "sample", **known: str) -> str:
+        """Return the path with its parameters filled: ids by new ones, other text by `text`.
+
+        Args:
+            text: What stands in place of text.
+            known: Values of parameters that are not to be made up.
+        """
         values = {item["name"]: _sample(item["schema"], text) for item in self._in("path")}
-        return self.template.format_map(values)
+        return self.template.format_map(values | known)
 
     @property
     def name(self) -> str:

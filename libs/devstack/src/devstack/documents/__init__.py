@@ -1,4 +1,4 @@
-"""The documents that are made from the code: events, errors, settings.
+"""The documents that are made from the code: events, errors, settings, access.
 
 Whoever changes one of these in the code runs `make docs`; `make check` fails until then.
 """
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.testing.contracts import PUBLISHED, check_contracts, frozen_files
 from devstack.catalog import load_catalog
-from devstack.documents import asyncapi, errors, events, settings
+from devstack.documents import access, asyncapi, errors, events, settings
 from devstack.documents.sources import read_service
 
 GOLDEN = Path("libs/common/tests/contracts/golden")
@@ -31,6 +31,7 @@ def documents(root: Path) -> dict[Path, str]:
     published = events.published(services, frozen)
     docs = root / "docs"
     return frozen | {
+        docs / "access.md": access.render(load_catalog(root), root),
         docs / "events.md": events.render(published, root),
         docs / "asyncapi.json": asyncapi.render(published),
         docs / "errors.md": errors.render(services, root),
