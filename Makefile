@@ -110,7 +110,7 @@ openapi: bootstrap ## Write the OpenAPI documents that the services commit
 	@$(BIN)/python scripts/openapi.py
 
 .PHONY: docs
-docs: bootstrap ## Write the documents made from the code: events, errors, settings
+docs: bootstrap ## Write the documents made from the code: events, errors, settings, security
 	@$(BIN)/python scripts/documents.py
 
 .PHONY: db-bootstrap

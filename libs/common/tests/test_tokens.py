@@ -69,18 +69,32 @@ def test_an_actor_that_is_not_understood_is_refused(tokens: UserTokens, act: Any
 
 
 @pytest.mark.parametrize("flaw", bad_user_tokens("echo"))
+@pytest.mark.requirement(
+    "ASVS 9.1.1",
+    "ASVS 9.1.2",
+    "ASVS 9.1.3",
+    "ASVS 9.2.1",
+    "RFC 8725 3.1",
+    "RFC 8725 3.2",
+    "RFC 8725 3.3",
+    "RFC 8725 3.8",
+    "RFC 8725 3.10",
+    "RFC 8725 3.11",
+)
 def test_a_bad_token_is_refused(tokens: UserTokens, flaw: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(bad_user_tokens("echo")[flaw])
 
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "username", "iat", "exp"])
+@pytest.mark.requirement("ASVS 9.2.3", "RFC 8725 3.8", "RFC 8725 3.9")
 def test_every_claim_is_required(tokens: UserTokens, claim: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(mint_user_token(**cast("dict[str, Any]", {claim: None})))
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "é.x.y", "\ud800", "x" * 9000, "W10.W10.W10"])
+@pytest.mark.requirement("RFC 8725 3.7")
 def test_what_is_no_token_is_refused(tokens: UserTokens, token: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(token)
@@ -109,6 +123,7 @@ def test_a_remembered_token_expires(tokens: UserTokens, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "Ed25519"])
+@pytest.mark.requirement("ASVS 9.1.2", "ASVS 11.2.2", "ASVS 11.6.1", "RFC 8725 3.1", "RFC 8725 3.2")
 def test_both_algorithms_are_accepted_each_with_its_own_kind_of_key(algorithm: str) -> None:
     pair: dict[str, ECKey | OKPKey] = {
         "ES256": ECKey.generate_key("P-256"),
@@ -168,6 +183,7 @@ def test_a_service_is_known_to_the_one_it_calls(internal: InternalTokens) -> Non
     assert internal.verify(mint_internal_token("other", "echo")) == "other"
 
 
+@pytest.mark.requirement("RFC 9700 4.9")
 def test_an_issued_token_is_reused_and_passes_only_where_it_was_meant_for(
     internal: InternalTokens,
 ) -> None:
@@ -184,6 +200,7 @@ def test_an_issued_token_is_reused_and_passes_only_where_it_was_meant_for(
 
 
 @pytest.mark.parametrize("flaw", bad_internal_tokens("echo", "other"))
+@pytest.mark.requirement("RFC 8725 3.12")
 def test_a_bad_internal_token_is_refused(internal: InternalTokens, flaw: str) -> None:
     with pytest.raises(InvalidToken):
         internal.verify(bad_internal_tokens("echo", "other")[flaw])

@@ -1,4 +1,8 @@
+import asyncpg
+import pytest
+
 from common.testing.conformance import Conformance
+from devstack.fixtures import ServiceDatabase
 
 
 class TestAuth(Conformance):
@@ -6,3 +10,15 @@ class TestAuth(Conformance):
 
     keeps_answers = False
     scopes = "accounts:read audit:read"
+
+    @pytest.mark.requirement("ASVS 6.3.2")
+    @pytest.mark.parametrize("table", ["accounts", "sessions", "personal_keys", "signing_keys"])
+    async def test_nobody_and_no_key_comes_with_the_software(
+        self, scratch: ServiceDatabase, table: str
+    ) -> None:
+        connection = await asyncpg.connect(scratch.admin_url)
+        try:
+            query = f"SELECT count(*) FROM auth.{table}"  # noqa: S608 — our names.
+            assert await connection.fetchval(query) == 0
+        finally:
+            await connection.close()

@@ -13,6 +13,7 @@ from notifier_service.resources import Resources
 FOLDER = Path(__file__).parents[1]
 
 
+@pytest.mark.requirement("ASVS 8.2.1", "ASVS 8.3.1")
 @pytest.mark.parametrize("name", documented_names(FOLDER))
 async def test_each_route_serves_whom_it_is_for(
     app: FastAPI, client: httpx.AsyncClient, resources: Resources, name: str
@@ -21,5 +22,6 @@ async def test_each_route_serves_whom_it_is_for(
     await Stage(FOLDER, app, client, tokens).check(name)
 
 
+@pytest.mark.requirement("ASVS 8.1.1")
 def test_every_route_has_a_decision(app: FastAPI) -> None:
     check_complete(app, FOLDER)

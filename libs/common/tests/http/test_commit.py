@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import pytest
 import pytest_asyncio
 from fastapi import APIRouter, Depends, FastAPI, Request
 from sqlalchemy import text
@@ -50,6 +51,7 @@ async def committing_app(postgres_server: str) -> AsyncIterator[FastAPI]:
         yield started
 
 
+@pytest.mark.requirement("ASVS 2.3.3")
 async def test_a_failing_commit_is_never_a_success(committing_app: FastAPI) -> None:
     database = committing_app.state.resources.platform.database
     async with database.transaction() as opened:

@@ -10,6 +10,6 @@ class TestHttp(HttpConformance):
 
 class TestIdentity(IdentityConformance):
     # Revocations are tested where there is a database, and consumers that copy them.
-    test_no_token_of_a_revoked_session_passes = None  # type: ignore[assignment]
+    test_no_token_of_a_revoked_session_passes = None
     test_the_end_of_sessions_is_heard_of = None  # type: ignore[assignment]
     test_a_new_process_refuses_revoked_sessions_from_its_first_request = None  # type: ignore[assignment]

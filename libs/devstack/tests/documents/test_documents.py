@@ -146,6 +146,7 @@ def test_the_code_of_an_error_names_its_owner(services: Sequence[ServiceSource])
         assert all(error.code.startswith(f"{name}.") for error in errors_of(package))
 
 
+@pytest.mark.requirement("ASVS 2.1.2")
 def test_an_error_is_shown_with_what_everyone_does_about_it(
     services: Sequence[ServiceSource],
 ) -> None:

@@ -5,11 +5,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from auth_service.models import LinkPurpose
 from auth_service.resources import Resources
 from common.testing.conformance import assert_problem
+from common.testing.operations import public_operations
 from services.auth.tests.factories import (
     PASSWORD,
     account,
@@ -77,6 +79,7 @@ async def test_a_taken_username_is_a_conflict(
     assert await account(resources, "grace") is None
 
 
+@pytest.mark.requirement("ASVS 2.3.4")
 async def test_one_of_many_registrations_of_a_username_wins(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -107,6 +110,9 @@ async def test_many_registrations_of_an_address_make_one_account(
         ("some colonnade of stone", "auth.password_too_common"),
     ],
 )
+@pytest.mark.requirement(
+    "ASVS 6.2.1", "ASVS 6.2.11", "NIST 800-63B-4 3.1.1.2 length", "NIST 800-63B-4 3.1.1.2 blocklist"
+)
 async def test_a_weak_password_is_refused_with_a_reason(
     client: httpx.AsyncClient, resources: Resources, password: str, code: str
 ) -> None:
@@ -130,6 +136,7 @@ async def test_a_weak_password_is_refused_with_a_reason(
         {"password": "x" * 129},
     ],
 )
+@pytest.mark.requirement("ASVS 2.2.1")
 async def test_a_malformed_registration_is_refused(
     client: httpx.AsyncClient, resources: Resources, change: dict[str, str]
 ) -> None:
@@ -137,13 +144,14 @@ async def test_a_malformed_registration_is_refused(
     assert await events(resources) == []
 
 
+@pytest.mark.requirement("ASVS 6.4.1")
 async def test_a_mailed_token_verifies_once(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
     await register(client)
     token = await mailed_token(resources)
-    answers = await asyncio.gather(*(verify(client, token) for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [204] + [422] * 9
+    answers = await asyncio.gather(*(verify(client, token) for _ in range(50)))
+    assert sorted(answer.status_code for answer in answers) == [204] + [422] * 49
     kinds = [kind for kind, _ in await events(resources)]
     assert kinds.count("auth.account_registered.v1") == 1
 
@@ -164,6 +172,7 @@ async def test_a_bad_token_verifies_nothing(
     assert problem["code"] == "auth.link_invalid"
 
 
+@pytest.mark.requirement("ASVS 6.4.1")
 async def test_an_expired_link_verifies_nothing(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -174,6 +183,7 @@ async def test_an_expired_link_verifies_nothing(
     assert_problem(await verify(client, token), 422)
 
 
+@pytest.mark.requirement("ASVS 7.6.2")
 async def test_the_page_behind_the_link_uses_nothing_up(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -187,6 +197,7 @@ async def test_the_page_behind_the_link_uses_nothing_up(
     assert (await verify(client, token)).status_code == 204
 
 
+@pytest.mark.requirement("ASVS 2.3.1")
 async def test_a_session_begins_only_with_a_verified_address(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -205,3 +216,28 @@ async def test_an_unknown_address_and_a_wrong_password_look_alike(
     unknown = assert_problem(await log_in(client, "nobody"), 401)
     wrong = assert_problem(await log_in(client, password="not the password at all"), 401)
     assert unknown | {"request_id": ""} == wrong | {"request_id": ""}
+
+
+@pytest.mark.requirement("ASVS 8.2.3")
+async def test_a_registration_gives_nobody_more_than_an_account(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    wished = str(uuid4())
+    long_ago = "2020-01-01T00:00:00Z"
+    await register(
+        client, id=wished, roles=["admin"], verified_at=long_ago, password_hash="x", scope="admin"
+    )
+    stored = await account(resources)
+    assert stored is not None
+    assert str(stored.id) != wished
+    assert (stored.roles, stored.verified_at) == ([], None)
+    assert stored.password_hash != "x"
+
+
+@pytest.mark.requirement("ASVS 6.4.2", "NIST 800-63B-4 3.1.1.2 hints")
+def test_nobody_is_asked_for_a_hint_or_about_their_life(app: FastAPI) -> None:
+    asked = {each.name: set(each.body_properties() or ()) for each in public_operations(app)}
+    assert asked["register_account"] == {"email", "username", "password"}
+    assert asked["log_in"] == {"email", "password"}
+    assert asked["forget_password"] == {"email"}
+    assert asked["reset_password"] == {"token", "password"}

@@ -59,6 +59,7 @@ async def forget_links(resources: Resources) -> None:
         await tx.session.execute(text("UPDATE links SET created_at = now() - interval '61 s'"))
 
 
+@pytest.mark.requirement("NIST 800-63B-4 4.6")
 async def test_a_new_address_counts_once_it_is_confirmed_and_the_former_one_is_told(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

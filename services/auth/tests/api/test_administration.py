@@ -65,6 +65,7 @@ async def speaks_for(client: httpx.AsyncClient, resources: Resources, tokens: An
 
 
 @pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.requirement("ASVS 8.2.1")
 async def test_each_route_serves_whom_it_is_for(
     client: httpx.AsyncClient, resources: Resources, caller: str
 ) -> None:
@@ -123,6 +124,7 @@ async def test_accounts_are_found_by_address_and_by_how_the_username_begins(
     assert "password" not in str(shown)
 
 
+@pytest.mark.requirement("ASVS 7.4.2", "NIST 800-63B-4 4.5")
 async def test_nobody_logs_in_to_a_disabled_account_until_it_is_enabled(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -146,6 +148,7 @@ async def test_nobody_logs_in_to_a_disabled_account_until_it_is_enabled(
     assert_problem(await refresh(client, tokens), 401)
 
 
+@pytest.mark.requirement("ASVS 7.4.5")
 async def test_a_forced_logout_ends_every_session(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

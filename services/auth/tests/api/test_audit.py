@@ -159,6 +159,7 @@ async def test_what_becomes_of_personal_tokens_is_kept(
     assert first["token"] not in str(named)
 
 
+@pytest.mark.requirement("ASVS 8.2.3")
 async def test_what_staff_does_is_told_without_where_they_are(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

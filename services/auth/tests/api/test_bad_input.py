@@ -85,6 +85,7 @@ async def send(
     return await client.post(f"{AUTH}{path}", json=body, headers=headers_of(tokens))
 
 
+@pytest.mark.requirement("ASVS 2.2.1")
 @pytest.mark.parametrize("path", BODIES)
 async def test_no_part_of_a_body_may_be_something_else(
     client: httpx.AsyncClient, resources: Resources, path: str
@@ -179,6 +180,7 @@ TAKERS = {
 }
 
 
+@pytest.mark.requirement("ASVS 2.3.1", "ASVS 6.6.2", "ASVS 9.2.2", "RFC 8725 3.12")
 @pytest.mark.parametrize("taker", TAKERS)
 async def test_each_route_takes_its_own_kind_of_token_alone(
     client: httpx.AsyncClient, resources: Resources, taker: str
@@ -195,6 +197,7 @@ async def test_each_route_takes_its_own_kind_of_token_alone(
     assert answer.is_success, answer.text
 
 
+@pytest.mark.requirement("ASVS 9.2.2", "RFC 8725 3.12")
 async def test_nothing_but_an_access_token_speaks_for_its_owner(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -220,6 +223,7 @@ async def test_a_logout_ends_nothing_for_another_kind_of_token(
     assert (await refresh(client, tokens)).status_code == 200
 
 
+@pytest.mark.requirement("RFC 9700 4.11")
 async def test_a_mail_leads_here_whatever_host_was_asked(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -233,6 +237,7 @@ async def test_a_mail_leads_here_whatever_host_was_asked(
     assert url.startswith(f"{resources.settings.public_url}{AUTH}/verify-email?token=")
 
 
+@pytest.mark.requirement("RFC 9700 4.11")
 @pytest.mark.parametrize(
     "path", ["/verify-email", "/confirm-email", "/reset-password", "/email-login/link"]
 )
@@ -247,6 +252,7 @@ async def test_the_pages_behind_mailed_links_repeat_nothing_and_lead_nowhere(
     assert "http" not in plain.text
 
 
+@pytest.mark.requirement("ASVS 6.4.1")
 async def test_a_used_link_is_used_for_ever(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

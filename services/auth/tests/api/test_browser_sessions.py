@@ -50,6 +50,7 @@ def kept(answer: httpx.Response, name: str = "__Host-refresh") -> str:
     return f"{name}={cookies(answer)[name].value}"
 
 
+@pytest.mark.requirement("NIST 800-63B-4 5.1.1")
 async def test_a_browser_gets_the_refresh_token_in_a_cookie_alone(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -68,6 +69,7 @@ async def test_a_browser_gets_the_refresh_token_in_a_cookie_alone(
     assert sessions.status_code == 200
 
 
+@pytest.mark.requirement("NIST 800-63B-4 5.1")
 async def test_a_logout_ends_the_session_and_takes_the_cookie_back(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -109,6 +111,7 @@ async def test_parallel_tabs_get_the_same_cookie(
         {},
     ],
 )
+@pytest.mark.requirement("RFC 9700 4.7")
 async def test_pages_of_others_are_refused_before_anything_happens(
     client: httpx.AsyncClient, resources: Resources, *, path: str, headers: dict[str, str]
 ) -> None:
@@ -131,6 +134,7 @@ async def test_a_browser_that_names_no_site_is_believed_by_its_origin(
 
 
 @pytest.mark.parametrize("path", ["/refresh", "/logout"])
+@pytest.mark.requirement("RFC 9700 4.7")
 async def test_a_cookie_alone_does_nothing(
     client: httpx.AsyncClient, resources: Resources, path: str
 ) -> None:

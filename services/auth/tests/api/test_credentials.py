@@ -58,6 +58,9 @@ async def waiting(resources: Resources) -> list[str]:
         return list(await tx.session.scalars(select(MailRequest.email)))
 
 
+@pytest.mark.requirement(
+    "ASVS 6.4.3", "ASVS 7.4.3", "RFC 9700 4.14", "NIST 800-63B-4 4.2", "NIST 800-63B-4 4.6"
+)
 async def test_who_reads_the_mail_sets_a_new_password_and_every_session_ends(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -73,6 +76,7 @@ async def test_who_reads_the_mail_sets_a_new_password_and_every_session_ends(
     assert NEW not in str(await events(resources))
 
 
+@pytest.mark.requirement("ASVS 6.4.3")
 async def test_asking_says_the_same_of_every_address_and_finds_out_later(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -102,6 +106,7 @@ async def test_many_workers_answer_each_request_once(
     assert sorted(asked) == ["ada", "edith", "grace"]
 
 
+@pytest.mark.requirement("ASVS 2.3.2")
 async def test_nobody_fills_the_mailbox_of_a_stranger(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -136,6 +141,7 @@ async def test_the_mail_goes_on_with_the_trace_of_the_request(
     assert headers["X-Request-ID"] == "from-the-client"
 
 
+@pytest.mark.requirement("ASVS 2.3.4", "ASVS 6.4.3", "NIST 800-63B-4 4.2")
 async def test_one_of_fifty_uses_of_a_token_sets_the_password(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -148,6 +154,7 @@ async def test_one_of_fifty_uses_of_a_token_sets_the_password(
     assert (await log_in(client, password=f"{NEW} {winner}")).status_code == 200
 
 
+@pytest.mark.requirement("ASVS 6.2.12")
 async def test_a_password_that_is_refused_does_not_use_the_link_up(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -164,6 +171,7 @@ async def test_a_password_that_is_refused_does_not_use_the_link_up(
 
 
 @pytest.mark.parametrize("kind", ["forged", "of another purpose", "of another link", "expired"])
+@pytest.mark.requirement("ASVS 6.4.3", "NIST 800-63B-4 4.2")
 async def test_a_bad_token_resets_nothing(
     client: httpx.AsyncClient, resources: Resources, kind: str
 ) -> None:
@@ -206,14 +214,20 @@ async def test_the_notifier_gets_the_link_of_a_reset(
     assert url == f"http://localhost:8080/api/v1/auth/reset-password?token={token}"
 
 
+@pytest.mark.requirement(
+    "ASVS 6.2.6", "ASVS 6.2.7", "RFC 9700 4.2", "NIST 800-63B-4 3.1.1.2 managers"
+)
 async def test_the_page_behind_the_link_asks_for_the_password(client: httpx.AsyncClient) -> None:
     page = await client.get("/api/v1/auth/reset-password", params={"token": "secret"})
     assert page.headers["content-type"].startswith("text/html")
-    assert 'autocomplete="new-password"' in page.text
+    assert '<input type="password" autocomplete="new-password"' in page.text
+    assert "paste" not in page.text
+    assert page.headers["referrer-policy"] == "no-referrer"
     assert "secret" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
+@pytest.mark.requirement("ASVS 6.2.2", "ASVS 7.4.3", "RFC 9700 4.14", "NIST 800-63B-4 4.6")
 async def test_who_knows_the_password_changes_it_and_every_session_ends(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -238,6 +252,7 @@ async def test_who_knows_the_password_changes_it_and_every_session_ends(
         (PASSWORD, "x" * 129, 422, "common.validation_failed", "/new_password"),
     ],
 )
+@pytest.mark.requirement("ASVS 6.2.11")
 async def test_a_refused_change_changes_nothing(
     client: httpx.AsyncClient,
     resources: Resources,

@@ -77,6 +77,7 @@ async def claims(client: httpx.AsyncClient, tokens: dict[str, Any]) -> dict[str,
 
 
 @pytest.mark.parametrize("way", ["code", "link"])
+@pytest.mark.requirement("ASVS 6.5.1", "NIST 800-63B-4 2.1")
 async def test_who_reads_the_mail_logs_in_once_where_it_was_asked_for(
     client: httpx.AsyncClient, resources: Resources, way: str
 ) -> None:
@@ -97,6 +98,7 @@ async def test_who_reads_the_mail_logs_in_once_where_it_was_asked_for(
     assert (await claims(client, refreshed))["amr"] == ["email"]
 
 
+@pytest.mark.requirement("ASVS 6.5.4")
 async def test_the_mail_says_link_and_code_to_the_notifier_alone(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -115,6 +117,7 @@ async def test_the_mail_says_link_and_code_to_the_notifier_alone(
 
 
 @pytest.mark.parametrize("way", ["code", "link"])
+@pytest.mark.requirement("ASVS 2.3.4", "ASVS 6.5.1")
 async def test_one_of_fifty_uses_logs_in(
     client: httpx.AsyncClient, resources: Resources, way: str
 ) -> None:
@@ -144,6 +147,7 @@ async def test_link_and_code_of_one_mail_log_in_once_together(
     assert sorted(answer.status_code for answer in answers) == [200] + [422] * 49
 
 
+@pytest.mark.requirement("ASVS 2.3.1", "ASVS 6.6.2")
 async def test_what_is_mailed_is_worth_nothing_to_another_client(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -161,6 +165,7 @@ async def test_what_is_mailed_is_worth_nothing_to_another_client(
     assert (await by_code(client, nonce, code)).status_code == 200
 
 
+@pytest.mark.requirement("ASVS 6.6.3")
 async def test_codes_are_guessed_five_times(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -176,6 +181,7 @@ async def test_codes_are_guessed_five_times(
     assert ATTEMPTS == 5
 
 
+@pytest.mark.requirement("ASVS 6.6.3")
 async def test_parallel_guesses_are_counted_one_by_one(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -191,6 +197,7 @@ async def test_parallel_guesses_are_counted_one_by_one(
     assert (await by_link(client, nonce, token)).status_code == 200
 
 
+@pytest.mark.requirement("ASVS 6.6.3")
 async def test_guesses_are_bounded_per_address_and_day_and_the_link_works_on(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -245,6 +252,7 @@ async def test_the_code_that_an_unknown_address_would_have_opens_nothing(
 
 
 @pytest.mark.parametrize("way", ["code", "link"])
+@pytest.mark.requirement("ASVS 6.5.5")
 async def test_what_is_too_old_logs_nobody_in(
     client: httpx.AsyncClient, resources: Resources, way: str
 ) -> None:
@@ -283,6 +291,7 @@ async def test_a_malformed_code_is_refused(client: httpx.AsyncClient, code: Any)
     assert problem["code"] == "common.validation_failed"
 
 
+@pytest.mark.requirement("ASVS 2.3.2")
 async def test_a_mailbox_is_not_filled_and_a_client_that_asks_again_ends_no_other(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -354,6 +363,7 @@ async def test_what_is_no_longer_asked_for_is_forgotten_after_a_day(
             assert (await tx.session.execute(query)).scalar_one() == 1
 
 
+@pytest.mark.requirement("ASVS 7.6.2")
 async def test_the_page_behind_the_link_uses_nothing_up(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

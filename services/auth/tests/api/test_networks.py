@@ -34,6 +34,7 @@ def request(peer: str, *forwarded: str, user_agent: str = "") -> Request:
         ("testclient", (), None),
     ],
 )
+@pytest.mark.requirement("ASVS 4.1.3", "RFC 9700 4.13")
 def test_an_address_is_believed_of_named_proxies_alone(
     peer: str, forwarded: tuple[str, ...], network: str | None
 ) -> None:

@@ -192,6 +192,7 @@ async def test_a_token_may_do_what_the_roles_of_its_owner_allow_and_ends_with_th
     assert (event["key_id"], event["account_id"]) == (able["id"], str(owner.id))
 
 
+@pytest.mark.requirement("ASVS 2.3.2")
 async def test_an_account_has_so_many_tokens_and_no_more(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

@@ -137,6 +137,7 @@ async def by_code(
 
 
 @pytest.mark.parametrize("risky", RISKY)
+@pytest.mark.requirement("ASVS 7.5.1", "ASVS 7.5.2", "NIST 800-63B-4 5.1.2")
 async def test_what_is_risky_is_done_after_a_login_of_lately_alone(
     client: httpx.AsyncClient, resources: Resources, risky: Any
 ) -> None:
@@ -178,6 +179,7 @@ async def test_a_proof_allows_what_is_risky_for_a_while(
     assert (await risky(client, tokens)).status_code == RISKY[risky][0]
 
 
+@pytest.mark.requirement("ASVS 7.5.1", "NIST 800-63B-4 5.1.2")
 async def test_a_refresh_is_no_proof(client: httpx.AsyncClient, resources: Resources) -> None:
     tokens = await logged_in(client, resources)
     await age(resources)
@@ -226,6 +228,7 @@ async def test_a_wrong_proof_proves_nothing(
     assert_problem(await change_email(client, tokens), 403)
 
 
+@pytest.mark.requirement("ASVS 6.6.2")
 async def test_a_code_of_another_account_or_purpose_proves_nothing(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -245,6 +248,7 @@ async def test_a_code_of_another_account_or_purpose_proves_nothing(
     assert (await prove(client, tokens, **body)).status_code == 200
 
 
+@pytest.mark.requirement("ASVS 6.5.1")
 async def test_one_of_fifty_uses_of_a_code_proves_something(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -306,6 +310,7 @@ async def test_who_acts_for_somebody_else_proves_nothing(
         {"nonce": "x", "code": "12345x"},
     ],
 )
+@pytest.mark.requirement("ASVS 2.2.3")
 async def test_a_malformed_proof_is_refused(
     client: httpx.AsyncClient, resources: Resources, body: dict[str, Any]
 ) -> None:

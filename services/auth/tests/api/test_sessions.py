@@ -1,6 +1,7 @@
 """A session's tokens rotate; parallel tabs stay logged in, a stolen token ends the session."""
 
 import asyncio
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,6 +55,7 @@ async def age_tokens(resources: Resources, by: timedelta) -> None:
         await tx.session.execute(update(session).values(last_used_at=session.last_used_at - by))
 
 
+@pytest.mark.requirement("ASVS 9.2.4")
 async def test_the_published_keys_verify_an_access_token(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -70,6 +72,7 @@ async def test_the_published_keys_verify_an_access_token(
     assert (user.id, user.username) == (stored.id, "ada")
 
 
+@pytest.mark.requirement("ASVS 7.2.2", "RFC 9700 2.2.2")
 async def test_a_refresh_token_is_exchanged_for_another(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -90,6 +93,7 @@ async def test_parallel_tabs_get_the_same_successor(
     assert (await refresh(client, successors.pop())).status_code == 200
 
 
+@pytest.mark.requirement("RFC 9700 2.2.2", "RFC 9700 4.14")
 async def test_a_token_that_comes_back_after_its_grace_ends_the_session(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -107,6 +111,7 @@ async def test_a_token_that_comes_back_after_its_grace_ends_the_session(
     assert revoked["session_ids"] == [session_id]
 
 
+@pytest.mark.requirement("ASVS 7.3.1", "RFC 9700 4.14")
 async def test_an_expired_token_is_refused(client: httpx.AsyncClient, resources: Resources) -> None:
     tokens = await logged_in(client, resources)
     await age_tokens(resources, timedelta(days=31))
@@ -115,6 +120,7 @@ async def test_an_expired_token_is_refused(client: httpx.AsyncClient, resources:
     assert await listed(client, tokens) == []
 
 
+@pytest.mark.requirement("ASVS 7.3.2", "NIST 800-63B-4 2.1.3", "NIST 800-63B-4 5.2")
 async def test_a_session_ends_however_often_it_is_refreshed(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -126,6 +132,7 @@ async def test_a_session_ends_however_often_it_is_refreshed(
     assert await listed(client, tokens) == []
 
 
+@pytest.mark.requirement("ASVS 7.4.1")
 async def test_logout_ends_the_session_and_can_be_repeated(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -138,6 +145,18 @@ async def test_logout_ends_the_session_and_can_be_repeated(
     assert revoked["session_ids"] == [session_id]
 
 
+@pytest.mark.requirement("ASVS 7.2.3", "ASVS 11.5.1", "NIST 800-63B-4 5.1")
+async def test_refresh_tokens_have_256_bits_and_none_comes_twice(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    tokens = [(await logged_in(client, resources))["refresh_token"]]
+    for _ in range(5):
+        tokens.append((await log_in(client)).json()["refresh_token"])
+        tokens.append((await refresh(client, tokens[-1])).json()["refresh_token"])
+    assert {len(urlsafe_b64decode(f"{token}=")) for token in tokens} == {32}
+    assert len(set(tokens)) == len(tokens)
+
+
 async def test_only_hashes_of_refresh_tokens_are_stored(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -147,6 +166,7 @@ async def test_only_hashes_of_refresh_tokens_are_stored(
         assert token not in str(rows.all())
 
 
+@pytest.mark.requirement("ASVS 7.5.2")
 async def test_open_sessions_tell_device_network_and_times(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -185,6 +205,7 @@ async def test_sessions_are_listed_page_by_page_and_only_to_their_owner(
     assert len(await listed(client, stranger)) == 1
 
 
+@pytest.mark.requirement("ASVS 7.5.2")
 async def test_one_session_is_ended_by_another_of_its_owner(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -205,6 +226,7 @@ async def test_one_session_is_ended_by_another_of_its_owner(
     assert len(await listed(client, own)) == 1
 
 
+@pytest.mark.requirement("ASVS 8.2.2")
 async def test_nobody_ends_the_session_of_another(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -250,6 +272,7 @@ async def test_a_session_that_has_ended_sees_and_ends_nothing(
     assert assert_problem(answer, 401)["code"] == "common.invalid_token"
 
 
+@pytest.mark.requirement("ASVS 7.4.1")
 async def test_tokens_of_ended_sessions_are_refused_after_a_turn_of_the_watch(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:

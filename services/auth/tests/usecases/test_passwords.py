@@ -1,6 +1,7 @@
 """Hashing takes long: nothing else waits for it, and nobody waits for it for long."""
 
 import asyncio
+import math
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -100,6 +101,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
     assert watch.held == [0, 0, 0, 0]
 
 
+@pytest.mark.requirement("ASVS 6.2.4", "NIST 800-63B-4 3.1.1.2 blocklist")
 async def test_every_listed_password_that_is_long_enough_is_refused(resources: Resources) -> None:
     listed = [each for each in FREQUENCY_LISTS["passwords"] if len(each) >= MINIMUM_LENGTH]
     assert len(listed) > 20
@@ -134,6 +136,7 @@ async def test_who_leaves_frees_the_place() -> None:
         assert not await passwords.matches(PASSWORD, None)
 
 
+@pytest.mark.requirement("ASVS 11.2.2", "ASVS 11.4.2", "NIST 800-63B-4 3.1.1.2 storage")
 async def test_a_login_renews_a_hash_of_other_parameters(
     client: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -146,6 +149,7 @@ async def test_a_login_renews_a_hash_of_other_parameters(
         assert (await send_login(client)).status_code == 200
         stored = await account(resources)
         assert stored is not None
+        assert stored.password_hash.startswith("$argon2id$")
         parameters = extract_parameters(stored.password_hash)
         settings = resources.settings
         assert (parameters.time_cost, parameters.memory_cost, parameters.parallelism) == (
@@ -155,6 +159,7 @@ async def test_a_login_renews_a_hash_of_other_parameters(
         )
 
 
+@pytest.mark.requirement("ASVS 6.2.4", "ASVS 6.2.12", "NIST 800-63B-4 3.1.1.2 blocklist")
 async def test_a_password_that_leaked_is_refused_in_any_case(resources: Resources) -> None:
     for leaked in ("yourguardianangel", "YourGuardianAngel", "voluevaleksandr"):
         with pytest.raises(PasswordTooCommon, match="leaked"):
@@ -166,3 +171,11 @@ def test_the_filter_forgets_no_password_and_makes_hardly_any_up() -> None:
     assert all(f"password number {n}" in known for n in range(10_000))
     assert sum(f"another one, number {n}" in known for n in range(100_000)) <= 2
     assert sum(f"another one, number {n}" in load_breached() for n in range(10_000)) <= 1
+
+
+@pytest.mark.requirement("ASVS 6.2.4")
+def test_the_list_holds_more_than_the_3000_most_common_passwords_that_are_long_enough() -> None:
+    set_bits = sum(byte.bit_count() for byte in load_breached().bits)
+    size = 8 * len(load_breached().bits)
+    # How many must have set them: each sets about 20 of them (Swamidass, Baldi 2007).
+    assert -size / 20 * math.log(1 - set_bits / size) > 3000

@@ -31,6 +31,7 @@ def test_another_secret_or_purpose_opens_nothing(secret: str, purpose: str) -> N
         Sealer([secret], purpose).unseal(Sealer([OLD], "tests").seal(TEXT))
 
 
+@pytest.mark.requirement("ASVS 11.3.3")
 def test_what_was_changed_is_not_opened() -> None:
     sealer = Sealer([OLD], "tests")
     parts = sealer.seal(TEXT).split(".")
@@ -45,6 +46,7 @@ def test_what_was_changed_is_not_opened() -> None:
             sealer.unseal(text)
 
 
+@pytest.mark.requirement("ASVS 11.3.1", "ASVS 11.3.2", "RFC 8725 3.6")
 def test_a_seal_tells_the_name_of_its_key_and_nothing_of_the_secret() -> None:
     sealer = Sealer([OLD], "tests")
     header = json.loads(urlsafe_b64decode(sealer.seal(TEXT).split(".")[0] + "=="))

@@ -234,6 +234,7 @@ async def test_the_audit_tells_which_key_signs_instead_of_another_and_who_wanted
 
 
 @pytest.mark.usefixtures("started")
+@pytest.mark.requirement("ASVS 11.2.2")
 async def test_a_rotation_replaces_a_key_of_another_algorithm(keeper: Keeper) -> None:
     chosen = replace(keeper, policy=replace(keeper.policy, algorithm="Ed25519"))
     now = START + 30 * MINUTE
@@ -298,6 +299,7 @@ async def test_private_parts_are_stored_encrypted_only(keeper: Keeper) -> None:
 
 
 @pytest.mark.usefixtures("started")
+@pytest.mark.requirement("ASVS 11.2.2")
 async def test_a_new_encryption_key_seals_again_what_the_former_has_sealed(
     keeper: Keeper,
 ) -> None:

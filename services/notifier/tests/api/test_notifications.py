@@ -43,6 +43,7 @@ async def test_an_item_says_who_published_what_and_when(
     }
 
 
+@pytest.mark.requirement("ASVS 8.2.2")
 async def test_everyone_sees_their_own_items_only(
     client: httpx.AsyncClient, people: tuple[Person, Person]
 ) -> None:

@@ -123,6 +123,7 @@ async def test_comments_are_of_published_posts_alone(client: httpx.AsyncClient) 
             assert assert_problem(response, 404)["code"] == "posts.post_not_found"
 
 
+@pytest.mark.requirement("ASVS 2.2.3")
 async def test_an_answer_belongs_to_a_comment_of_the_same_post(client: httpx.AsyncClient) -> None:
     post, other = [await write(client, ADA, published(title=title)) for title in ("One", "Two")]
     elsewhere = await comment(client, ADA, other)

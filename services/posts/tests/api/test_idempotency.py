@@ -74,6 +74,7 @@ async def test_fifty_at_once_write_one_post(
     assert len(await slugs(resources)) == len(await event_types(resources)) == 1
 
 
+@pytest.mark.requirement("ASVS 2.3.3")
 async def test_an_app_killed_between_effect_and_commit_leaves_nothing_and_the_retry_runs(
     *,
     client: httpx.AsyncClient,

@@ -84,6 +84,7 @@ async def test_an_unknown_post_is_not_found(client: httpx.AsyncClient, name: str
         ("published", "nobody", 200, 401),
     ],
 )
+@pytest.mark.requirement("ASVS 8.2.2")
 async def test_who_may_read_and_who_may_write(
     client: httpx.AsyncClient, status: str, who: str, read: int, written: int
 ) -> None:
@@ -299,3 +300,23 @@ async def test_any_language_may_be_written(client: httpx.AsyncClient) -> None:
     assert post["slug"].startswith("post-")
     assert post["tags"] == ["हिन्दी", "größe", "\u00e9te", "日本"]
     assert await titles(client, tag="GRÖSSE".replace("SS", "ß")) == ["\U0001f600"]
+
+
+@pytest.mark.requirement("ASVS 8.2.3")
+async def test_a_post_is_its_authors_whatever_its_body_says(client: httpx.AsyncClient) -> None:
+    wished = {
+        "id": str(new_id()),
+        "slug": "wished-for",
+        "author": {"username": "grace"},
+        "author_id": str(GRACE.id),
+        "published_at": "2020-01-01T00:00:00Z",
+        "body_html": "<script>1</script>",
+    }
+    written = await write(client, ADA, draft(**wished))
+    edited = (await edit(client, ADA, written, {"title": "Mine", **wished})).json()
+    for post in (written, edited):
+        assert post["author"]["username"] == "ada"
+        assert post["published_at"] is None
+        assert post["body_html"] == "<p>Hello, <em>world</em>.</p>\n"
+        assert (post["id"], post["slug"]) == (written["id"], "on-compilers")
+    assert written["id"] != wished["id"]

@@ -227,3 +227,21 @@ async def test_edits_of_one_person_leave_others_alone(
     await arrive(client, ADA, GRACE)
     await edit(client, {"bio": "First."})
     assert (await profile(resources, GRACE)).bio == ""
+
+
+@pytest.mark.requirement("ASVS 8.2.3")
+async def test_an_edit_changes_nothing_that_is_not_the_owners_to_change(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    await arrive(client, ADA, GRACE)
+    before = (await client.get(ME, headers=ADA.headers)).json()
+    body = {
+        "bio": "First.",
+        "id": str(GRACE.id),
+        "username": "root",
+        "created_at": "2020-01-01T00:00:00Z",
+    }
+    after = (await edit(client, body)).json()
+    fixed = ("id", "username", "created_at")
+    assert [after[name] for name in fixed] == [before[name] for name in fixed]
+    assert sorted(await usernames(resources)) == ["ada", "grace"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from inspect import isasyncgenfunction, isgeneratorfunction
 
+import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -10,6 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 class CommitConformance:
     """An answer is sent only after the commit: a failing commit is never a 2xx."""
 
+    @pytest.mark.requirement("ASVS 2.3.3")
     async def test_what_a_request_opens_is_closed_before_the_answer(self, app: FastAPI) -> None:
         opened = list(_opened(app))
         assert all(scope == "function" for _, scope in opened), opened

@@ -4,6 +4,7 @@ import base64
 import importlib
 import inspect
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ from common.personal_keys.format import new_key
 from common.revocations import Watch
 from common.settings import ServiceSettings
 from common.streams import sessions_revoked
+from common.testing.answers import AnswerConformance
 from common.testing.apps import client_of
 from common.testing.commits import CommitConformance
 from common.testing.idempotency import IdempotencyConformance
@@ -117,6 +119,7 @@ def bad_user_tokens(service: str) -> dict[str, str]:
         "changed": good[:-6] + ("AAAAAA" if not good.endswith("AAAAAA") else "BBBBBB"),
         "of an unknown key": mint_user_token(signer="somebody else"),
         "expired": mint_user_token(expires_in=-3600),
+        "not valid yet": mint_user_token(nbf=int(time.time()) + 3600),
         "alg none": f"{_signed(good, {**header, 'alg': 'none'}).rpartition('.')[0]}.",
         "HS256 with the public key": jwt.encode(confused, {"sub": "x"}, with_public_key, ["HS256"]),
         "HS384 with the public key": jwt.encode(
@@ -155,6 +158,7 @@ def bad_internal_tokens(service: str, other: str) -> dict[str, str]:
         "of a stranger": mint_internal_token("stranger", service),
         "under a false name": mint_internal_token(service, service, iss=other),
         "expired": mint_internal_token(other, service, expires_in=-3600),
+        "not valid yet": mint_internal_token(other, service, nbf=int(time.time()) + 3600),
         "too long-lived": mint_internal_token(other, service, expires_in=3600),
     }
 
@@ -214,6 +218,7 @@ class HttpConformance:
             assert head.content == b"", path
             assert (head.status_code, _shape(head)) == (full.status_code, _shape(full)), path
 
+    @pytest.mark.requirement("RFC 9700 4.2", "RFC 9700 4.16")
     async def test_every_answer_carries_security_headers_and_a_request_id(
         self, client: httpx.AsyncClient, settings: ServiceSettings
     ) -> None:
@@ -228,6 +233,7 @@ class HttpConformance:
             assert len(response.headers["x-request-id"]) == 36
 
     @pytest.mark.parametrize("kind", HOSTILE_BODIES)
+    @pytest.mark.requirement("ASVS 2.2.1", "ASVS 2.2.2")
     async def test_a_hostile_body_is_refused_everywhere(
         self, app: FastAPI, client: httpx.AsyncClient, kind: str
     ) -> None:
@@ -240,6 +246,7 @@ class HttpConformance:
                 )
                 assert assert_problem(response, 422)["code"] == code
 
+    @pytest.mark.requirement("ASVS 2.2.1")
     async def test_wrong_values_in_a_body_are_no_server_error(
         self, app: FastAPI, client: httpx.AsyncClient
     ) -> None:
@@ -332,6 +339,20 @@ class HttpConformance:
 class IdentityConformance:
     """Who may call what: tokens alone say who somebody is."""
 
+    @pytest.mark.requirement(
+        "ASVS 7.2.1",
+        "ASVS 9.1.1",
+        "ASVS 9.1.2",
+        "ASVS 9.1.3",
+        "ASVS 9.2.1",
+        "ASVS 9.2.2",
+        "ASVS 9.2.3",
+        "RFC 8725 3.8",
+        "RFC 8725 3.9",
+        "RFC 8725 3.10",
+        "RFC 8725 3.11",
+        "RFC 8725 3.12",
+    )
     async def test_no_bad_token_passes_for_a_user(
         self, app: FastAPI, client: httpx.AsyncClient, service: str
     ) -> None:
@@ -345,6 +366,7 @@ class IdentityConformance:
                     assert problem["code"] == "common.invalid_token", flaw
                     assert response.headers["www-authenticate"].startswith("Bearer")
 
+    @pytest.mark.requirement("ASVS 9.2.2", "ASVS 9.2.3", "RFC 8725 3.12", "RFC 9700 4.9")
     async def test_internal_routes_take_tokens_of_services_only(
         self, app: FastAPI, client: httpx.AsyncClient, service: str, settings: ServiceSettings
     ) -> None:
@@ -358,10 +380,12 @@ class IdentityConformance:
                 response = await client.request(operation.method, path, headers=bearer(token))
                 assert assert_problem(response, 401)["code"] == "common.invalid_token"
 
+    @pytest.mark.requirement("ASVS 9.2.2")
     async def test_public_routes_take_no_tokens_of_services(self, app: FastAPI) -> None:
         for operation in public_operations(app):
             assert not operation.needs(INTERNAL_SCHEME), operation.name
 
+    @pytest.mark.requirement("ASVS 7.4.1", "NIST 800-63B-4 4.5")
     async def test_no_token_of_a_revoked_session_passes(
         self, app: FastAPI, client: httpx.AsyncClient, resources: Any
     ) -> None:
@@ -402,6 +426,7 @@ class IdentityConformance:
         worker = inspect.getsource(importlib.import_module(f"{package}.worker"))
         assert "revocation_loops(" in worker
 
+    @pytest.mark.requirement("ASVS 4.1.3", "ASVS 8.3.1", "RFC 9700 4.13")
     async def test_identity_headers_mean_nothing(
         self, app: FastAPI, client: httpx.AsyncClient
     ) -> None:
@@ -415,6 +440,7 @@ class IdentityConformance:
 class DocumentConformance:
     """OpenAPI and settings: what others read instead of the code."""
 
+    @pytest.mark.requirement("ASVS 2.1.1", "ASVS 8.1.2")
     async def test_the_committed_documents_are_current(self, app: FastAPI, package: str) -> None:
         folder = service_folder(package)
         hint = f"run: python -m common.http.openapi {package} services/{folder.name}"
@@ -471,6 +497,7 @@ class DocumentConformance:
 
 class Conformance(
     HttpConformance,
+    AnswerConformance,
     IdentityConformance,
     CommitConformance,
     IdempotencyConformance,

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from typing import Any, ClassVar
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
@@ -71,6 +72,7 @@ class KeyConformance:
     # What a token needs to get past the routes that are not for everyone.
     scopes: ClassVar[str] = ""
 
+    @pytest.mark.requirement("ASVS 8.2.1", "RFC 9700 2.3")
     async def test_a_personal_key_passes_where_its_scopes_allow(
         self, app: FastAPI, client: httpx.AsyncClient, resources: Any, service: str
     ) -> None:

@@ -26,7 +26,9 @@ from devstack.fixtures import Databases, ServiceDatabase, ValkeyDatabase
 
 __all__ = ["mint_internal_token", "mint_user_token"]
 
-pytest.register_assert_rewrite("common.testing.callers", "common.testing.conformance")
+pytest.register_assert_rewrite(
+    "common.testing.answers", "common.testing.callers", "common.testing.conformance"
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

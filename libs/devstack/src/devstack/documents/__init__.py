@@ -1,4 +1,4 @@
-"""The documents that are made from the code: events, errors, settings, access.
+"""The documents that are made from the code: events, errors, settings, security, access.
 
 Whoever changes one of these in the code runs `make docs`; `make check` fails until then.
 """
@@ -7,17 +7,18 @@ from pathlib import Path
 
 from common.testing.contracts import PUBLISHED, check_contracts, frozen_files
 from devstack.catalog import load_catalog
-from devstack.documents import access, asyncapi, errors, events, settings
+from devstack.documents import access, asyncapi, errors, events, security, settings
 from devstack.documents.sources import read_service
 
 GOLDEN = Path("libs/common/tests/contracts/golden")
 
 
 def complaints(root: Path) -> list[str]:
-    """Return how published events changed in ways that no document can mend."""
+    """Return what no document can mend: how events changed, and requirements without decision."""
     golden = root / GOLDEN
     known = {name: model for name, model in PUBLISHED.items() if (golden / f"{name}.json").exists()}
-    return check_contracts(known, golden)
+    undecided = security.complaints(security.read_standards(root), security.read_marks(root))
+    return check_contracts(known, golden) + undecided
 
 
 def documents(root: Path) -> dict[Path, str]:
@@ -35,5 +36,8 @@ def documents(root: Path) -> dict[Path, str]:
         docs / "events.md": events.render(published, root),
         docs / "asyncapi.json": asyncapi.render(published),
         docs / "errors.md": errors.render(services, root),
+        docs / "security.md": security.render(
+            security.read_standards(root), security.read_marks(root), root
+        ),
         docs / "settings.md": settings.render(services),
     }
