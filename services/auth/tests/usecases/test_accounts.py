@@ -1,18 +1,18 @@
 """Registering does the same work for every address; who holds an account holds its links, too."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from auth_service.models import LinkPurpose
 from auth_service.resources import Resources
 from auth_service.unit_of_work import Tx
 from common.testing.conformance import assert_problem
+from common.testing.statements import remembered
 from services.auth.tests.factories import logged_in, mailed_token, register, verify
 
 WAITING = """
@@ -21,20 +21,13 @@ WAITING = """
 """
 
 
-@contextmanager
-def statements(resources: Resources) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile, without parameters."""
+@asynccontextmanager
+async def statements(resources: Resources) -> AsyncIterator[list[str]]:
+    """What is sent to the database for the block, without parameters."""
     sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        # The app looks for these once a second, whatever is asked.
-        if not any(table in statement for table in ("revoked_sessions", "signing_keys")):
-            sent.append(statement)
-
-    engine = resources.platform.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
+    async with remembered(resources.platform.database.engine) as found:
+        yield sent
+    sent += [statement for statement, _ in found]
 
 
 async def test_a_registration_runs_the_same_statements_for_every_address(
@@ -46,7 +39,7 @@ async def test_a_registration_runs_the_same_statements_for_every_address(
     runs = []
     for n in range(2):
         for name in ("known", "unverified", f"unknown{n}"):
-            with statements(resources) as sent:
+            async with statements(resources) as sent:
                 answer = await register(client, name, username=f"{name}_{n}")
             assert answer.status_code == 202
             runs.append(sent)
@@ -62,7 +55,7 @@ async def test_a_registration_of_a_taken_name_runs_the_same_statements_for_every
     await register(client, "unverified")
     runs = []
     for name in ("ada", "unverified", "unknown"):
-        with statements(resources) as sent:
+        async with statements(resources) as sent:
             assert_problem(await register(client, name, username="grace"), 409)
         runs.append(sent)
     assert all(sent == runs[0] for sent in runs)
