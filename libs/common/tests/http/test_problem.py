@@ -72,3 +72,9 @@ async def test_a_caller_may_shorten_the_deadline(client: httpx.AsyncClient) -> N
 async def test_unavailable_keys_and_database_are_503(client: httpx.AsyncClient) -> None:
     response = await client.get("/readyz")
     assert assert_problem(response, 503)["code"] == "common.database_unavailable"
+
+
+async def test_a_refused_method_is_told_all_that_are_allowed(client: httpx.AsyncClient) -> None:
+    for path, allowed in (("/api/v1/notes/5", "GET, PUT"), ("/api/v1/notes", "GET, POST")):
+        response = await client.delete(path)
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)

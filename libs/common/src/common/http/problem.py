@@ -12,8 +12,10 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from common.errors import AppError, Category
 from common.trace import request_id
@@ -145,8 +147,20 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _on_error)
 
 
-async def _on_error(_request: Request, error: Exception) -> Response:
-    return response_to(error)
+async def _on_error(request: Request, error: Exception) -> Response:
+    response = response_to(error)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _allowed_methods(request)
+    return response
+
+
+def _allowed_methods(request: Request) -> str:
+    """Return what is allowed at a path by all of its routes; the framework looks at the first."""
+    path, allowed = request.scope["path"], set[str]()
+    for context in iter_route_contexts(request.app.routes):
+        if isinstance(context.original_route, Route) and context.path_regex.match(path):
+            allowed |= context.methods or set()
+    return ", ".join(sorted(allowed))
 
 
 def _http_exception_response(error: HTTPException) -> Response:
