@@ -266,6 +266,7 @@ async def test_first_posts_at_once_make_one_author(client: httpx.AsyncClient) ->
         ({"tags": ["x" * 33]}, "/tags/0"),
         ({"tags": [7]}, "/tags/0"),
         ({"tags": [str(n) for n in range(11)]}, "/tags"),
+        ({"tags": ["same"] * 11}, "/tags"),
         ({"tags": "ab"}, "/tags"),
         ({"tags": None}, "/tags"),
         ({"status": "gone"}, "/status"),

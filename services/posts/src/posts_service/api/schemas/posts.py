@@ -48,12 +48,12 @@ Tag = Annotated[
 ]
 Tags = Annotated[
     list[Tag],
-    AfterValidator(_unique),
     Field(
         max_length=10,
         description="Words of letters and digits joined by hyphens; kept in lower case, once each.",
         examples=[["history", "compilers"]],
     ),
+    AfterValidator(_unique),
 ]
 
 
