@@ -1,11 +1,12 @@
 """The audit: one's own entries, all of them for admins, and what operators verify and erase."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from auth_service.api.dependencies import InTransaction, WithReads, requires
 from auth_service.api.schemas.audit import (
@@ -31,17 +32,28 @@ AuditReader = Annotated[User, requires(roles.READ_AUDIT)]
 _OWN = "own_audit"
 _ALL = "audit"
 _MOST = 5000
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 # What is done by who proves nothing.
 _UNPROVED = (Action.LOGIN_REFUSED, Action.CODE_REFUSED, Action.SESSION_STOLEN)
 
 log = structlog.get_logger()
 
 
+def _written(value: Any) -> Any:
+    """Refuse numbers, which Pydantic takes for seconds since 1970."""
+    if isinstance(value, str) and not _DATE.match(value):
+        raise ValueError("A time is written as RFC 3339 says.")
+    return value
+
+
+Since = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
 async def audit_query(
     account: Annotated[UUID | None, Query(description="Whose account it is about.")] = None,
     action: Annotated[Action | None, Query(description="What was done.")] = None,
     actor: Annotated[UUID | None, Query(description="Who did it.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Not what was done before.")] = None,
+    since: Annotated[Since | None, Query(description="Not what was done before.")] = None,
 ) -> AuditQuery:
     """Return which entries are asked for."""
     return AuditQuery(account_id=account, action=action, actor_id=actor, since=since)
