@@ -4,11 +4,15 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
-from auth_service.models import Account, LinkPurpose, outbox_tables
+from auth_service.models import Account, LinkPurpose, Role, outbox_tables
 from auth_service.resources import Resources
+from auth_service.usecases.sessions import Client, Method, open_session
 from auth_service.worker import answer_mail_requests
+from common.clock import utc_now
+from common.ids import new_id
 from common.testing.keys import bearer
 
 PASSWORD = "a staple that batteries eat"
@@ -126,3 +130,27 @@ MAILED = {
     LinkPurpose.LOG_IN: "auth.login_requested.v1",
     LinkPurpose.REAUTHENTICATE: "auth.reauthentication_requested.v1",
 }
+
+
+async def arrive(resources: Resources, name: str, *roles: Role) -> Account:
+    """An account whose address is verified, without the ways of a registration."""
+    account = Account(
+        id=new_id(),
+        email=f"{name}@example.com",
+        username=name,
+        password_hash=PasswordHasher(1, 64, 1).hash(PASSWORD),
+        verified_at=utc_now(),
+        roles=[*roles],
+    )
+    async with resources.transaction() as tx:
+        tx.session.add(account)
+    return account
+
+
+async def enter(resources: Resources, account: Account) -> str:
+    """The access token of a new session of an account."""
+    policy, now = resources.sessions, utc_now()
+    async with resources.transaction() as tx:
+        client = Client("", None)
+        opened = await open_session(tx, policy, account, client, method=Method.PASSWORD, now=now)
+    return opened.access_token

@@ -7,42 +7,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from auth_service.models import Account, Role
+from auth_service.models import Role
 from auth_service.resources import Resources
-from auth_service.usecases.sessions import Client, Method, open_session
-from common.clock import utc_now
-from common.ids import new_id
 from common.testing.callers import Stage, check_complete, everybodys_tokens
 from common.testing.decisions import documented_names
 from common.testing.operations import Operation
-from services.auth.tests.factories import issued_key
+from services.auth.tests.factories import arrive, enter, issued_key
 
 FOLDER = Path(__file__).parents[1]
 BODIES = {"impersonate_account": {"reason": "ticket 4711"}}
-
-
-async def arrive(resources: Resources, name: str, *roles: Role) -> Account:
-    """An account whose address is verified."""
-    account = Account(
-        id=new_id(),
-        email=f"{name}@example.com",
-        username=name,
-        password_hash="none",
-        verified_at=utc_now(),
-        roles=[*roles],
-    )
-    async with resources.transaction() as tx:
-        tx.session.add(account)
-    return account
-
-
-async def enter(resources: Resources, account: Account) -> str:
-    """The access token of a new session of an account."""
-    policy, now = resources.sessions, utc_now()
-    async with resources.transaction() as tx:
-        client = Client("", None)
-        opened = await open_session(tx, policy, account, client, method=Method.PASSWORD, now=now)
-    return opened.access_token
 
 
 @pytest.mark.requirement("ASVS 8.2.1", "ASVS 8.2.2", "ASVS 8.3.1")

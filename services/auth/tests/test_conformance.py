@@ -1,8 +1,11 @@
 import asyncpg
 import pytest
 
+from auth_service.models import Role
+from auth_service.resources import Resources
 from common.testing.conformance import Conformance
 from devstack.fixtures import ServiceDatabase
+from services.auth.tests.factories import arrive, enter
 
 
 class TestAuth(Conformance):
@@ -10,6 +13,11 @@ class TestAuth(Conformance):
 
     keeps_answers = False
     scopes = "accounts:read audit:read"
+
+    @pytest.fixture
+    async def fuzzing_token(self, resources: Resources) -> str:
+        """Whom it speaks for: somebody who may do everything, whose session is open."""
+        return await enter(resources, await arrive(resources, "ada", Role.ADMIN))
 
     @pytest.mark.requirement("ASVS 6.3.2")
     @pytest.mark.parametrize("table", ["accounts", "sessions", "personal_keys", "signing_keys"])

@@ -42,6 +42,7 @@ from common.streams import sessions_revoked
 from common.testing.answers import AnswerConformance
 from common.testing.apps import client_of
 from common.testing.commits import CommitConformance
+from common.testing.fuzzing import FuzzConformance
 from common.testing.idempotency import IdempotencyConformance
 from common.testing.key_conformance import KeyConformance, consumes
 from common.testing.keys import (
@@ -504,6 +505,7 @@ class Conformance(
     KeyConformance,
     DocumentConformance,
     MigrationConformance,
+    FuzzConformance,
 ):
     """All of it; a service inherits this one."""
 

@@ -1,0 +1,48 @@
+"""schemathesis holds a service to its document: input at random, and requests in a row.
+
+What it tries is the same each time: its settings, with the seed, are in schemathesis.toml.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from fastapi import FastAPI
+
+from common.http.openapi import PUBLIC_FILE
+from common.testing.keys import mint_user_token
+from common.testing.serving import LOOPBACK, served
+from devstack.catalog import find_root
+
+CONFIGURATION: Final = "schemathesis.toml"
+
+
+class FuzzConformance:
+    """All checks of schemathesis, in all its phases; it finds nothing."""
+
+    @pytest.fixture
+    async def fuzzing_token(self) -> str:
+        """Whom it speaks for."""
+        return mint_user_token()
+
+    @pytest.mark.timeout(300)
+    @pytest.mark.requirement("ASVS 2.2.1")
+    async def test_schemathesis_finds_nothing(
+        self, app: FastAPI, service: str, fuzzing_token: str, tmp_path: Path
+    ) -> None:
+        root = find_root(Path(__file__).parent)
+        async with served(app) as port:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "schemathesis.cli"),
+                *("--config-file", str(root / CONFIGURATION), "run"),
+                *("--url", f"http://{LOOPBACK}:{port}"),
+                *("--header", f"Authorization: Bearer {fuzzing_token}"),
+                str(root / "services" / service / PUBLIC_FILE),
+                cwd=tmp_path,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
