@@ -208,3 +208,18 @@ def test_no_secret_is_short_and_no_algorithm_weak(weak: dict[str, Any]) -> None:
     assert Settings(**values).signing_algorithm == "ES256"
     with pytest.raises(ValidationError, match=next(iter(weak))):
         Settings(**{**values, **weak})
+
+
+@pytest.mark.requirement("ASVS 2.1.3", "ASVS 6.1.1")
+def test_every_limit_is_written_down_and_how_no_owner_is_locked_out() -> None:
+    text = (ROOT / "services" / "auth" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| what | limits (`AUTH_LIMIT_…`) |")[2].partition("\n\n")[0]
+    written = set()
+    for line in table.splitlines()[2:]:
+        first, *others = re.findall(r"`([A-Z_]+)`", line.split("|")[2])
+        kind = first.rpartition("_")[0]
+        written |= {first, *(f"{kind}{other}" for other in others)}
+    limits = {name.upper() for name in Settings.model_fields if name.startswith("limit_")}
+
+    assert {f"LIMIT_{name}" for name in written} == limits
+    assert "A storm on an account does not keep its owner out" in text

@@ -76,6 +76,7 @@ async def knock(
     return await client.post(f"/api/v1/{door}", headers=headers, **options)
 
 
+@pytest.mark.requirement("ASVS 2.4.1")
 async def test_a_client_that_asks_too_often_is_refused_before_anything_is_done(
     settings: ServiceSettings,
 ) -> None:

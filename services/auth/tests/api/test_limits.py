@@ -96,6 +96,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
+@pytest.mark.requirement("ASVS 6.3.1", "NIST 800-63B-4 3.1.1.2 guessing")
 async def test_who_guesses_waits_longer_and_longer_but_an_hour_at_most(
     client: httpx.AsyncClient, strict: httpx.AsyncClient, resources: Resources, clock: Clock
 ) -> None:
@@ -110,6 +111,7 @@ async def test_who_guesses_waits_longer_and_longer_but_an_hour_at_most(
     assert waits == [61, 540, 3000]
 
 
+@pytest.mark.requirement("ASVS 6.3.1")
 async def test_limits_say_the_same_of_accounts_that_are_and_are_not(
     client: httpx.AsyncClient, strict: httpx.AsyncClient, resources: Resources, clock: Clock
 ) -> None:
@@ -167,6 +169,7 @@ async def test_who_could_not_be_checked_has_not_guessed(
     assert await statuses(strict, 6) == [401] * 5 + [429]
 
 
+@pytest.mark.requirement("ASVS 6.3.1")
 async def test_in_a_storm_from_everywhere_the_owner_logs_in_where_they_are_known(
     client: httpx.AsyncClient, strict: httpx.AsyncClient, resources: Resources
 ) -> None:
@@ -184,6 +187,7 @@ async def test_in_a_storm_from_everywhere_the_owner_logs_in_where_they_are_known
     assert await statuses(strict, 1, source="198.18.77.1") == [429]
 
 
+@pytest.mark.requirement("ASVS 6.3.1", "NIST 800-63B-4 3.1.1.2 guessing")
 async def test_of_fifty_guesses_at_once_at_two_replicas_five_are_looked_at(
     client: httpx.AsyncClient, strict: httpx.AsyncClient, resources: Resources, settings: Settings
 ) -> None:
@@ -193,6 +197,7 @@ async def test_of_fifty_guesses_at_once_at_two_replicas_five_are_looked_at(
     assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 45
 
 
+@pytest.mark.requirement("ASVS 6.3.1")
 async def test_with_redis_away_each_process_limits_by_itself(
     client: httpx.AsyncClient, resources: Resources, settings: Settings
 ) -> None:
@@ -203,6 +208,7 @@ async def test_with_redis_away_each_process_limits_by_itself(
             assert await statuses(each, 6) == [401] * 5 + [429]
 
 
+@pytest.mark.requirement("ASVS 2.4.1", "ASVS 6.3.1")
 async def test_an_address_and_a_network_try_only_so_many_accounts(
     settings: Settings, app: object
 ) -> None:
@@ -284,6 +290,7 @@ async def test_who_refreshes_is_not_counted(
 @pytest.mark.parametrize(
     "path", ["register", "forgot-password", "resend-verification", "email-login"]
 )
+@pytest.mark.requirement("ASVS 2.4.1")
 async def test_an_address_asks_for_only_so_many_mails(
     settings: Settings, app: object, path: str
 ) -> None:
@@ -299,6 +306,7 @@ async def test_an_address_asks_for_only_so_many_mails(
 
 
 @pytest.mark.parametrize("path", ["forgot-password", "resend-verification", "email-login"])
+@pytest.mark.requirement("ASVS 2.3.2")
 async def test_a_mailbox_is_not_flooded_and_the_answer_stays_the_same(
     client: httpx.AsyncClient, strict: httpx.AsyncClient, resources: Resources, path: str
 ) -> None:
