@@ -21,6 +21,7 @@ from devstack.scaffold.python_source import (
 from devstack.scaffold.rendering import Templates, migration
 
 _ROOMS: Final = ("api", "api/schemas", "models", "repositories", "usecases")
+_ROUTES: Final = "[routes]\n"
 _INTERNAL_ROUTES: Final = "| `/internal/*` |"
 
 
@@ -80,6 +81,7 @@ def add_aggregate(tree: Path, templates: Templates, aggregate: Aggregate) -> Non
     contracts.add_contracts(tree, aggregate.service, classes)
     contracts.write_index(tree)
     _join(source, templates, aggregate, values)
+    _decide(folder / "tests", templates.part("callers.toml", values), values)
     readme = folder / "README.md"
     readme.write_text(_described(readme.read_text("utf-8"), aggregate), encoding="utf-8")
 
@@ -127,6 +129,19 @@ def _join(
     with _edited(source / "errors.py") as edit:
         leafy = add_leaf(edit.text, "NotFound", f"{one}NotFound")
         edit.text = f"{leafy.rstrip()}\n\n\n{templates.part('errors.py', values)}"
+
+
+def _decide(tests: Path, decisions: str, values: Mapping[str, str]) -> None:
+    """Say who may call the routes, and let everybody try."""
+    with _edited(tests / "callers.toml") as edit:
+        if _ROUTES not in edit.text:
+            raise ScaffoldError("there is no table of routes any more")
+        edit.text = edit.text.replace(_ROUTES, _ROUTES + decisions, 1)
+    one, home = values["one"], f"/api/v1/{values['service']}/{values['path']}"
+    with _edited(tests / "test_callers.py") as edit:
+        edit.text = add_item(edit.text, "MADE", f'"{one}_id": ("{home}", {{"title": "One"}})')
+        bodies = f'"create_{one}": {{"title": "One"}}, "edit_{one}": {{"title": "Two"}}'
+        edit.text = add_item(edit.text, "BODIES", bodies)
 
 
 class _edited:  # noqa: N801 - it reads as a statement, like contextlib's own.

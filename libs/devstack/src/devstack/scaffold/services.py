@@ -48,6 +48,8 @@ emits = true
 consumes = ["auth"]
 calls = ["auth"]
 """
+_CALLERS: Final = "tests/callers.toml"
+_OWN_ROUTES: Final = re.compile(r"(?<=\[routes\]\n).*?(?=\n# )", re.DOTALL)
 _ROW: Final = re.compile(r"\| \[(\w+)\]\(services/\w+/README\.md\) \|.*\n")
 _PACKAGE: Final = "\n\n[[package]]\n"
 
@@ -61,6 +63,9 @@ def add(tree: Path, templates: Templates, name: str, owns: str) -> None:
     for inside in _COPIED:
         text = (tree / "services" / MODEL / inside).read_text(encoding="utf-8")
         write(folder / renamed(inside, MODEL, name), renamed(text, MODEL, name))
+    # What serves operators and other services is the same everywhere.
+    callers = (tree / "services" / MODEL / _CALLERS).read_text(encoding="utf-8")
+    write(folder / _CALLERS, _OWN_ROUTES.sub("", callers, count=1))
     for manifest in sorted((tree / _MANIFESTS / MODEL).iterdir()):
         text = manifest.read_text(encoding="utf-8")
         write(tree / _MANIFESTS / name / manifest.name, renamed(text, MODEL, name))

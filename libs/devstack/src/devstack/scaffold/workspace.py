@@ -22,7 +22,7 @@ from devstack.scaffold.errors import ScaffoldError
 # What the commands read and write; the rest of a checkout stays where it is.
 PARTS: Final = (
     *("README.md", "colonnade.toml", "docker-compose.yml", "pyproject.toml", "uv.lock"),
-    *("deploy", "docs", "gateway", "libs", "scripts", "services"),
+    *("deploy", "docs", "gateway", "libs", "scripts", "services", "tests"),
 )
 PREFIX: Final = ".scaffold-"
 _JOURNAL: Final = "journal.json"
