@@ -22,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from common.rate_limits.rates import Limit
-from common.rate_limits.storages import LocalStorage, SharedStorage
+from common.rate_limits.storages import LocalStorage, SharedStorage, Window
 from common.settings import LimitSettings
 
 # How long Redis is left alone after a failure.
@@ -130,17 +130,36 @@ class Limiter:
     async def _take(
         self, storage: Storage, claims: Sequence[Claim], *, waived: bool
     ) -> Taken | Refusal:
-        windows = MovingWindowRateLimiter(storage)
-        taken: list[str] = []
-        for claim in claims:
-            names = (self._service, claim.limit.name, _digest(claim.key))
-            for rate in claim.limit.rates:
-                if await windows.hit(rate, *names):
-                    taken.append(rate.key_for(*names))
-                elif not waived or rate is claim.limit.rates[-1]:
-                    await storage.drop_newest(taken)
-                    return await _refusal(windows, claim.limit, rate, names)
+        asked = [(claim, rate) for claim in claims for rate in claim.limit.rates]
+        windows = [
+            Window(self._key(claim, rate), rate.amount, rate.get_expiry()) for claim, rate in asked
+        ]
+        acquired = await storage.acquire_all(windows)
+        taken = [window.key for window, has in zip(windows, acquired, strict=True) if has]
+        for (claim, rate), has in zip(asked, acquired, strict=True):
+            if not has and (not waived or rate is claim.limit.rates[-1]):
+                await storage.drop_newest(taken)
+                return await self._refuse(storage, claim, rate)
         return Taken(storage, tuple(taken))
+
+    async def _refuse(self, storage: Storage, claim: Claim, refused: RateLimitItem) -> Refusal:
+        """Say when each rate of a limit has a turn again, not only the one that refused first."""
+        strategy, now = MovingWindowRateLimiter(storage), time.time()
+        longest, until = refused, now
+        for rate in claim.limit.rates:
+            stats = await strategy.get_window_stats(rate, *self._names(claim))
+            if stats.remaining < 1 and stats.reset_time > until:
+                longest, until = rate, stats.reset_time
+        # A turn is free only after the moment in which the oldest one ends.
+        return Refusal(claim.limit, longest, int(until - now + _ROUNDING_SECONDS) + 1)
+
+    def _key(self, claim: Claim, rate: RateLimitItem) -> str:
+        return rate.key_for(*self._names(claim))
+
+    def _names(self, claim: Claim) -> tuple[str, str, str]:
+        """Return what a claim is called in Redis, where nobody is to read addresses."""
+        digest = hashlib.sha256(claim.key.encode()).hexdigest()[:32]
+        return self._service, claim.limit.name, digest
 
     def _may_try(self) -> bool:
         """Tell whether Redis is there; of all requests one a second tries whether it is again."""
@@ -181,22 +200,3 @@ async def open_limiter(service: str, settings: LimitSettings) -> AsyncIterator[L
         yield Limiter(service, client, wait)
     finally:
         await client.aclose()
-
-
-async def _refusal(
-    windows: MovingWindowRateLimiter, limit: Limit, refused: RateLimitItem, names: Sequence[str]
-) -> Refusal:
-    """Return when each rate of a limit has a turn again, not only the one that refused first."""
-    now = time.time()
-    longest, until = refused, now
-    for rate in limit.rates:
-        stats = await windows.get_window_stats(rate, *names)
-        if stats.remaining < 1 and stats.reset_time > until:
-            longest, until = rate, stats.reset_time
-    # A turn is free only after the moment in which the oldest one ends.
-    return Refusal(limit, longest, int(until - now + _ROUNDING_SECONDS) + 1)
-
-
-def _digest(key: str) -> str:
-    """Return what stands for a key in Redis, where nobody is to read addresses."""
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
