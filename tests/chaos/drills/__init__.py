@@ -6,6 +6,7 @@ The families of a group share a world, while all is met in it: a new one takes a
 from typing import Final
 
 from tests.chaos.drills import (
+    auth_away,
     commits_late,
     events_poisoned,
     everything_killed,
@@ -24,7 +25,7 @@ from tests.chaos.drills import (
 
 # A family that leaves gaps behind, ghosts or skipped ranges, comes last.
 GROUPS: Final = (
-    (streams_scrambled, redis_wiped, redis_away, redis_stuck, streams_damaged),
+    (streams_scrambled, redis_wiped, redis_away, redis_stuck, streams_damaged, auth_away),
     (workers_killed, workers_frozen, events_poisoned, sessions_ended, postgres_stopped),
     (everything_killed, commits_late, producer_restored, retention_passed),
 )
