@@ -10,6 +10,7 @@ from bench.routes.load import NUMBERED, Job, Measured, UnexpectedAnswer
 
 # The numbers of a run begin after those that the warm-up may have used.
 _WARM_UP_NUMBERS: Final = 10_000_000
+_PATIENCE_SECONDS: Final = 30
 _SCRIPT: Final = """
 local requests = {
 %s
@@ -51,6 +52,8 @@ async def measure(wrk: str, job: Job, folder: Path, cores: frozenset[int]) -> Me
         script.write_text(script_of(job, turn * _WARM_UP_NUMBERS), encoding="ascii")
         seconds = max(1, round(length))
         command = [wrk, "-t1", f"-c{job.connections}", f"-d{seconds}s", "-s", str(script)]
+        # An answer that is late is a latency; after two seconds it would be an error.
+        command += ["--timeout", f"{_PATIENCE_SECONDS}s"]
         printed = await output_of([*command, f"http://127.0.0.1:{job.port}"], log, cores=cores)
         found = json.loads(printed.splitlines()[-1])
         if found["failed"] or not found["answered"]:
