@@ -69,7 +69,8 @@ def _settings() -> str:
     # Not all of AUTH_: there are secrets among them.
     told = ("AUTH_ARGON2_", "AUTH_PASSWORD_", "AUTH_CONCURRENCY_")
     chosen = (f"{name}={value}" for name, value in os.environ.items() if name.startswith(told))
-    return ", ".join(sorted(chosen)) or "those of `make up`"
+    own = "those of `make up`, by which one address may try as often as it likes"
+    return ", ".join((own, *sorted(chosen)))
 
 
 def say(what: str, told: str) -> None:
