@@ -64,5 +64,7 @@ def test_every_alert_leads_to_a_runbook_that_names_it(alert: dict[str, Any]) -> 
 def test_the_commands_of_runbooks_parse(runbook: Path) -> None:
     text = runbook.read_text(encoding="utf-8")
     for group, arguments in re.findall(r'make (events|auth) ARGS="(.*?)"', text):
-        words = [str(new_id()) if word == "EVENT" else word for word in shlex.split(arguments)]
+        words = [
+            str(new_id()) if word in {"EVENT", "ID"} else word for word in shlex.split(arguments)
+        ]
         parser().parse_args([group, *words])

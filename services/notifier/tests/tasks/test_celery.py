@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from common.clock import utc_now
+from common.testing.apps import environment_of
 from devstack.fixtures import ValkeyDatabase
 from notifier_service.resources import Resources
 from notifier_service.settings import Settings
@@ -28,15 +29,11 @@ from services.notifier.tests.sink import Sink
 @contextmanager
 def celery(settings: Settings, log: Path, command: str = "worker") -> Iterator[psutil.Process]:
     """A process of Celery with these settings; whatever is left of it is killed."""
-    values = settings.model_dump(exclude_none=True, mode="json")
-    secrets = ("broker_url", "database_url", "streams_url", "internal_private_key")
-    values |= {name: getattr(settings, name).get_secret_value() for name in secrets}
-    values |= {"peers": settings.model_dump_json(include={"peers"})[len('{"peers":') : -1]}
-    values |= {"cors_origins": "[]", "security_headers": "{}", "log_level": "info"}
+    own = environment_of(settings, "notifier", log_level="info")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "notifier_service.celery_app", command],
-            env=os.environ | {f"NOTIFIER_{name.upper()}": str(v) for name, v in values.items()},
+            env=os.environ | own,
             stdout=output,
             stderr=output,
         )

@@ -17,6 +17,7 @@ import pytest
 from common.clock import utc_now
 from common.db.jwks_copy import store_jwks
 from common.ids import new_id
+from common.testing.apps import environment_of
 from common.testing.keys import jwks
 from devstack.fixtures import ServiceDatabase
 from devstack.processes import free_port
@@ -29,7 +30,6 @@ WAITING = """
     SELECT count(*) FROM pg_locks
      WHERE NOT granted AND relation = 'idempotency_keys'::regclass
 """
-SECRETS = ("database_url", "streams_url", "internal_private_key")
 
 
 @pytest.fixture
@@ -138,16 +138,12 @@ async def served(
 
 @contextmanager
 def started(settings: Settings, port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    values = settings.model_dump(exclude_none=True, mode="json")
-    values |= {name: getattr(settings, name).get_secret_value() for name in SECRETS}
-    values |= {"peers": settings.model_dump_json(include={"peers"})[len('{"peers":') : -1]}
     # The key set that the database holds is read at the start of every service but the signer.
-    values |= {"cors_origins": "[]", "security_headers": "{}", "token_keys_peer": "auth"}
-    values |= {"port": str(port)}
+    own = environment_of(settings, "posts", token_keys_peer="auth", port=str(port))
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "posts_service.app"],
-            env=os.environ | {f"POSTS_{name.upper()}": str(v) for name, v in values.items()},
+            env=os.environ | own,
             stdout=output,
             stderr=output,
         )

@@ -1,12 +1,15 @@
 """Running an app inside the test's own loop, and settings that fit any service."""
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 
+from common.settings import ServiceSettings
 from common.testing.keys import AUDIENCE, ISSUER, jwks, private_pem, public_pem
 
 # Tests send what they like at once; those of limits say how much is too much.
@@ -57,6 +60,26 @@ def settings_values(
         "cache_wait_seconds": 5,
         **more,
     }
+
+
+def environment_of(settings: ServiceSettings, service: str, **others: str) -> dict[str, str]:
+    """Return the variables of which a process of the service makes the same settings.
+
+    Args:
+        settings: Of the test's own app.
+        service: Its name.
+        others: Settings that differ, as their variables say them.
+    """
+    shown = settings.model_dump(exclude_none=True, mode="json") | others
+    found = {}
+    for name, value in shown.items():
+        kept = getattr(settings, name)
+        secret = isinstance(kept, SecretStr) and name not in others
+        text = kept.get_secret_value() if secret else value
+        found[f"{service.upper()}_{name.upper()}"] = (
+            text if isinstance(text, str) else json.dumps(text)
+        )
+    return found
 
 
 @asynccontextmanager
