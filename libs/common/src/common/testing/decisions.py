@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,7 @@ from common.http.openapi import INTERNAL_FILE, PUBLIC_FILE
 
 TABLE: Final = "callers.toml"
 
+# Whom a thing belongs to comes last: they may end it, or the sessions of others here.
 type Caller = Literal[
     "nobody",
     "service",
@@ -27,21 +28,7 @@ type Caller = Literal[
     "impersonator",
     "user",
 ]
-# Whom a thing belongs to comes last: they may end it, or the sessions of others here.
-CALLERS: Final[Sequence[Caller]] = (
-    "nobody",
-    "service",
-    "expired",
-    "revoked",
-    "scopeless",
-    "other",
-    "moderator",
-    "support",
-    "admin",
-    "personal",
-    "impersonator",
-    "user",
-)
+CALLERS: Final[Sequence[Caller]] = get_args(Caller.__value__)
 _STAFF: Final = ("moderator", "support", "admin")
 
 
