@@ -1,11 +1,12 @@
 """What benchmarks have to tell: targets and whether they are met, tables, figures that are kept."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bench.machine import ROOT
 
@@ -87,6 +88,25 @@ class Target:
 
     def _reaches(self, bound: float) -> bool:
         return self.measured <= bound if self.at_most else self.measured >= bound
+
+
+class Judged(Protocol):
+    """The figures of a run: targets that they reach or miss, and what others disturbed."""
+
+    def targets(self) -> list[Target]: ...
+
+    def spoilt(self) -> list[str]: ...
+
+
+def render(results: Judged) -> str:
+    """Return the table of targets, and what others disturbed."""
+    told = table(HEADINGS, [target.cells() for target in results.targets()])
+    return "\n".join((told, *(f"\ndisturbed: {each}" for each in results.spoilt())))
+
+
+def rows(results: Judged) -> str:
+    """Return the targets as JSON."""
+    return json.dumps([target.row() for target in results.targets()], indent=1)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -14,6 +14,7 @@ from bench.auth.measures import ASKED, Meter
 from bench.auth.report import Results
 from bench.auth.stage import open_stage
 from bench.machine import Cores, kept_to, raised_priority, split_cores
+from bench.report import render, rows
 
 LOGINS: Final = "logins"
 STORM: Final = "storm"
@@ -92,7 +93,7 @@ async def main(options: argparse.Namespace) -> int:
         results = await measure(options, split_cores())
     results.priority = priority
     results.seconds = time.monotonic() - BEGAN
-    print(report.rows(results) if options.json else report.render(results))
+    print(rows(results) if options.json else render(results))
     if options.complete:
         report.write(results, options.command)
     return int(not all(target.met for target in results.targets()))

@@ -11,9 +11,9 @@ from bench.auth.ranks import Times
 from bench.machine import environment
 from bench.report import (
     DOCUMENTS,
-    HEADINGS,
     Target,
     facts,
+    render,
     rounded,
     spread,
     table,
@@ -95,17 +95,6 @@ def drift(memory: Sequence[float]) -> float:
     size = max(1, len(memory) // _PORTIONS)
     peaks = [max(memory[first : first + size]) for first in range(0, size * _PORTIONS, size)]
     return max(abs(peak - peaks[0]) for peak in peaks)
-
-
-def render(results: Results) -> str:
-    """Return the table of targets, and what others disturbed."""
-    told = table(HEADINGS, [target.cells() for target in results.targets()])
-    return "\n".join((told, *(f"\ndisturbed: {each}" for each in results.spoilt())))
-
-
-def rows(results: Results) -> str:
-    """Return the targets as JSON."""
-    return json.dumps([target.row() for target in results.targets()], indent=1)
 
 
 def write(results: Results, command: str) -> None:

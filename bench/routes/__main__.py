@@ -11,6 +11,7 @@ import httpx
 
 from bench.machine import Cores, kept_to, raised_priority, split_cores
 from bench.processes import run_benchmark
+from bench.report import render, rows
 from bench.routes import answers, data, report, scenarios, start
 from bench.routes.answers import Answer, Ask
 from bench.routes.measures import Meter
@@ -168,7 +169,7 @@ async def main(options: argparse.Namespace) -> None:
         await run.measure()
     run.results.priority = priority
     run.results.seconds = time.monotonic() - BEGAN
-    print(report.rows(run.results) if options.json else report.render(run.results))
+    print(rows(run.results) if options.json else render(run.results))
     if options.complete:
         report.write(run.results, options.command)
 

@@ -9,9 +9,9 @@ from typing import Final
 from bench.machine import environment
 from bench.report import (
     DOCUMENTS,
-    HEADINGS,
     Target,
     facts,
+    render,
     rounded,
     spread,
     table,
@@ -102,17 +102,6 @@ class Results:
             slowest = max(self.imports, key=lambda service: median(self.imports[service]))
             name = f"import of a service, the slowest: {slowest}"
             yield Target.of(name, self.imports[slowest], most=1, goal=0.6, unit=" s")
-
-
-def render(results: Results) -> str:
-    """Return the table of targets, and what others disturbed."""
-    told = table(HEADINGS, [target.cells() for target in results.targets()])
-    return "\n".join((told, *(f"\ndisturbed: {each}" for each in results.spoilt())))
-
-
-def rows(results: Results) -> str:
-    """Return the targets as JSON."""
-    return json.dumps([target.row() for target in results.targets()], indent=1)
 
 
 def write(results: Results, command: str) -> None:

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from bench.auth import report
 from bench.auth.bare import BareJob, rate_of
 from bench.auth.measures import ASKED, Logins, Storm
 from bench.auth.ranks import RanksJob, Times, area, measure
 from bench.auth.report import Results, drift
 from bench.auth.storm import StormJob, Weathered, weather
 from bench.auth.verification import remembered_microseconds
-from bench.report import Target
+from bench.report import Target, render
 from bench.routes.load import UnexpectedAnswer
 from bench.routes.requests import Request
 from tests.bench.servers import BUSY, OK, server
@@ -126,7 +125,7 @@ def test_a_storm_is_judged_by_probes_memory_reads_and_answers() -> None:
 
 def test_what_others_disturbed_is_named_and_what_was_not_measured_is_not_judged() -> None:
     assert Results().targets() == []
-    shown = report.render(Results(storms=[replace(STORM, foreign=0.5)], verification=[2.0]))
+    shown = render(Results(storms=[replace(STORM, foreign=0.5)], verification=[2.0]))
     assert "disturbed: storm: others took 0.50 cores" in shown
     assert "verification of a remembered token" in shown
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import Target, write_document
-from bench.routes import report
+from bench.report import Target, render, rows, write_document
 from bench.routes.hop import Hop
 from bench.routes.measures import Figure, Memory
 from bench.routes.report import Results
@@ -101,11 +100,11 @@ def test_what_was_not_measured_is_not_judged() -> None:
 def test_a_disturbed_turn_is_named_below_the_table() -> None:
     found = Results()
     found.add(Turn(POST, OURS), figure(foreign=0.5))
-    assert "disturbed: GET post, Colonnade: others took 0.50 cores" in report.render(found)
+    assert "disturbed: GET post, Colonnade: others took 0.50 cores" in render(found)
 
 
 def test_rows_say_what_is_wanted_and_whether_it_was_reached() -> None:
-    [row] = json.loads(report.rows(Results(starts=[9, 7, 8.5])))
+    [row] = json.loads(rows(Results(starts=[9, 7, 8.5])))
     assert row == {
         "name": "start of the whole stack",
         "value": 8.5,
