@@ -11,7 +11,7 @@ WIPES: Final = 20
 async def wipe_under_load(trial: Trial) -> None:
     """FLUSHALL again and again, at random intervals, while everybody writes."""
     trial.runs = WIPES
-    seconds = trial.either(60, 15)
+    seconds = trial.either(60, 4)
     async with trial.load():
         for _ in range(WIPES):
             await asyncio.sleep(2 * seconds / WIPES * trial.random.random())

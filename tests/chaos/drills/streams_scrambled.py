@@ -19,7 +19,7 @@ KEY: Final = stream_key("posts")
 
 async def scramble(trial: Trial) -> None:
     """Rewrite what two replicas have yet to read: repeated, exchanged, and the last kept back."""
-    trial.runs = int(trial.either(10, 3))
+    trial.runs = int(trial.either(10, 2))
     async with trial.load():
         second = await trial.world.start_tally()
         for _ in range(trial.runs):

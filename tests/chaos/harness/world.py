@@ -260,11 +260,9 @@ async def open_world(folder: Path, *, people: int = 6) -> AsyncIterator[World]:
     main, posts = PostgresServer(folder, "main"), PostgresServer(folder, "posts")
     valkey = ValkeyServer(folder, SERVICES)
     async with AsyncExitStack() as closing:
-        for server in (main, posts):
-            closing.push_async_callback(server.stop)
-            await server.start()
-        closing.push_async_callback(valkey.close)
-        await valkey.start()
+        for end in (main.stop, posts.stop, valkey.close):
+            closing.push_async_callback(end)
+        await asyncio.gather(main.start(), posts.start(), valkey.start())
         proxy = closing.enter_context(Proxy(valkey.port))
         await _provision(posts.url(), "posts", posts.url_of)
         await _provision(main.url(), tally.NAME, lambda role: main.url_of(role, tally.NAME))
