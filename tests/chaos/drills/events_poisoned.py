@@ -36,7 +36,7 @@ async def poison(trial: Trial) -> None:
         began = now()
         malformed = [new_id() for _ in range(MALFORMED)]
         for event_id in malformed:
-            await asyncio.sleep(trial.either(10, 1))
+            await asyncio.sleep(trial.either(5, 1))
             await world.fetch("posts", _MALFORMED_EVENT, event_id)
         await asyncio.sleep(2)
         others = await trial.delay(0.99, since=began, until=now() - OTHERS_SECONDS)
