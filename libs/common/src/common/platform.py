@@ -7,8 +7,6 @@ from functools import partial
 from typing import Protocol
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from common.db import Database, open_database
 from common.db.key_copies import find_key
@@ -16,6 +14,7 @@ from common.http.client import PeerClient, open_client
 from common.personal_keys.verifier import PersonalKeys, ask_issuer
 from common.rate_limits.challenges import Challenger, open_challenger
 from common.rate_limits.limiter import Limiter, open_limiter
+from common.redis import open_redis
 from common.settings import ServiceSettings, StreamSettings
 from common.tokens import InternalTokens, UserTokens
 
@@ -97,14 +96,10 @@ def _personal_keys(
 
 @asynccontextmanager
 async def open_streams(settings: StreamSettings) -> AsyncIterator[Redis]:
-    """Open the client of the event streams; it fails fast and leaves retries to its users."""
-    client: Redis = Redis.from_url(
+    """Open the client of the event streams."""
+    async with open_redis(
         settings.streams_url.get_secret_value(),
-        socket_connect_timeout=REDIS_CONNECT_SECONDS,
-        socket_timeout=REDIS_SOCKET_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-    try:
+        connect_seconds=REDIS_CONNECT_SECONDS,
+        silence_seconds=REDIS_SOCKET_SECONDS,
+    ) as client:
         yield client
-    finally:
-        await client.aclose()

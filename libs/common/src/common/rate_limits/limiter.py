@@ -17,12 +17,11 @@ from limits import RateLimitItem
 from limits.aio.strategies import MovingWindowRateLimiter
 from prometheus_client import Gauge
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from common.rate_limits.rates import Limit
 from common.rate_limits.storages import LocalStorage, SharedStorage, Window
+from common.redis import open_redis
 from common.settings import LimitSettings
 
 # How long Redis is left alone after a failure.
@@ -190,13 +189,6 @@ async def open_limiter(service: str, settings: LimitSettings) -> AsyncIterator[L
     if settings.cache_url is None:
         yield Limiter(service, None, wait)
         return
-    client: Redis = Redis.from_url(
-        settings.cache_url.get_secret_value(),
-        socket_connect_timeout=wait,
-        socket_timeout=wait,
-        retry=Retry(NoBackoff(), 0),
-    )
-    try:
+    url = settings.cache_url.get_secret_value()
+    async with open_redis(url, connect_seconds=wait, silence_seconds=wait) as client:
         yield Limiter(service, client, wait)
-    finally:
-        await client.aclose()
