@@ -53,11 +53,14 @@ async def profile(options: argparse.Namespace, cores: Cores) -> None:
     """Write where the time of logins goes."""
     with kept_to(cores.others):
         async with open_stage(cores, options.addresses, options.profile) as stage:
+            meter = Meter(stage, say)
+            await meter.enter()
             os.kill(stage.auth.pid, SIGUSR1)
-            await Meter(stage, say).logins(options.seconds)
+            await meter.logins(options.seconds)
 
 
 async def _measure_rounds(meter: Meter, results: Results, options: argparse.Namespace) -> None:
+    await meter.enter()
     for _ in range(options.rounds):
         logins = await meter.logins(options.seconds)
         results.logins.append(logins)

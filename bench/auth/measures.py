@@ -61,7 +61,8 @@ class Logins:
 class Storm:
     """A storm, the memory of the app's worker meanwhile, and reads of posts before and during it.
 
-    `memory` is in MiB, `calm` and `reads` are requests a second.
+    `memory` is in MiB, `calm` and `reads` are requests a second; `failed` are how many of these
+    reads in the storm.
     """
 
     rate: float
@@ -69,6 +70,7 @@ class Storm:
     memory: Sequence[float]
     calm: float
     reads: float
+    failed: int
     foreign: float
 
 
@@ -117,6 +119,13 @@ class Meter:
 
     stage: Stage
     say: Callable[[str, str], None]
+
+    async def enter(self) -> None:
+        """Log everybody in, so that nobody's device and network are new any more."""
+        requests = self._login_texts()
+        job = Job(self.stage.auth.port, 200, requests, LOGIN_CONNECTIONS, count=len(requests))
+        await self._module("bench.routes.load", asdict(job), self.stage.cores.others)
+        self.say("logins", f"everybody's first: {len(requests)}")
 
     async def logins(self, seconds: float) -> Logins:
         """Compare logins with bare hashing, again while others use the machine."""
@@ -169,7 +178,7 @@ class Meter:
 
     async def _storm(self, capacity: float, seconds: float) -> Storm:
         before = Foreign.now()
-        calm = await self._reads(seconds)
+        calm = (await self._reads(seconds)).rate
         rate = TIMES_CAPACITY * capacity
         job = StormJob(
             self.stage.auth.port,
@@ -187,19 +196,20 @@ class Meter:
             samples = list(memory)
         weathered = Weathered(**storm.result())
         foreign = Foreign.now().since(before)
+        wrong = f", wrong: {dict(weathered.wrong)}" if weathered.wrong else ""
         told = f"{weathered.accepted:.0f}/s of {rate:.0f}/s, {weathered.refused:.0f}/s refused"
-        self.say("storm", f"{told}; probes p99 {weathered.probe_ms[1]:.0f} ms")
-        self.say("reads of posts", f"{reads:,.0f}/s in the storm, {calm:,.0f}/s before")
-        return Storm(rate, weathered, samples, calm, reads, foreign)
+        self.say("storm", f"{told}; probes p99 {weathered.probe_ms[1]:.0f} ms{wrong}")
+        told = f"{reads.rate:,.0f}/s in the storm, {calm:,.0f}/s before, {reads.failed} failed"
+        self.say("reads of posts", told)
+        return Storm(rate, weathered, samples, calm, reads.rate, reads.failed, foreign)
 
-    async def _reads(self, seconds: float) -> float:
+    async def _reads(self, seconds: float) -> Measured:
         texts = [_text(request) for request in self.stage.requests.post()]
         port = self.stage.posts.port
         # What fails in a storm is missing from the rate.
         times = (seconds, WARM_UP_SECONDS)
         job = Job(port, 200, texts, READ_CONNECTIONS, *times, may_fail=True)
-        found = await tools.load(job, self.stage.folder, self.stage.cores.others)
-        return found.rate
+        return await tools.load(job, self.stage.folder, self.stage.cores.others)
 
     @asynccontextmanager
     async def _sampled(self) -> AsyncIterator[list[float]]:

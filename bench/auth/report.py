@@ -1,6 +1,7 @@
 """The figures of a run, judged by their targets: one table, and docs/performance-auth.md, .json."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -72,7 +73,7 @@ class Results:
         yield Target.of(name, drifts, most=5, unit=" MiB")
         kept = [each.reads / each.calm * 100 for each in self.storms]
         yield Target.of("storm: reads of posts beside those before", kept, least=80, unit=" %")
-        wrong = [each.weathered.wrong + each.weathered.unsent for each in self.storms]
+        wrong = [sum(each.weathered.wrong.values()) for each in self.storms]
         name = "storm: neither a login nor 429 or 503 with Retry-After"
         yield Target.of(name, [float(each) for each in wrong], most=0)
 
@@ -121,6 +122,7 @@ def write(results: Results, command: str) -> None:
 def _details(results: Results) -> str:
     logins, storms = results.logins, results.storms
     weathered = [each.weathered for each in storms]
+    failed = [float(each.failed) for each in storms]
     lines = (
         ("bare Argon2id, a second", [each.bare for each in logins], ".1f"),
         ("logins, a second", [each.rate for each in logins], ".1f"),
@@ -137,8 +139,14 @@ def _details(results: Results) -> str:
         ("storm: peak of memory, MiB", [max(each.memory) for each in storms], ".0f"),
         ("reads of posts before, a second", [each.calm for each in storms], ",.0f"),
         ("reads of posts in the storm, a second", [each.reads for each in storms], ",.0f"),
+        ("reads of posts in the storm that failed", failed, ".0f"),
     )
-    return table(("", "measured"), [(name, spread(found, form)) for name, found, form in lines])
+    rows = [(name, spread(found, form)) for name, found, form in lines]
+    wrong = sum((Counter(each.wrong) for each in weathered), Counter[str]())
+    told = ", ".join(f"{what}: {number}" for what, number in wrong.most_common())
+    return table(
+        ("", "measured"), [*rows, ("storms: what was wrong, all in all", told or "nothing")]
+    )
 
 
 def _ranked(results: Results) -> str:
@@ -165,7 +173,7 @@ least and the most; what is compared runs in turns on the same machine.
   the other.
 - **Bare Argon2id** is a loop on that core which verifies one password after another with the
   parameters of auth ([bare.py](../bench/auth/bare.py)). Logins are the right passwords of 500
-  accounts, 16 at a time.
+  accounts, 16 at a time, from the device and the network of their logins before.
 - **The storm** sends logins at random moments, three times as many as were answered before, whether
   or not the former ones were; every 20 ms a probe, and 32 connections that read posts. Memory is
   compared by its peaks in fifths of the time: a hash takes 19 MiB and gives them back.

@@ -10,8 +10,8 @@ import json
 import random
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from itertools import count, cycle, repeat
@@ -29,8 +29,9 @@ _PROBES_A_SECOND: Final = 50
 _PATIENCE_SECONDS: Final = 20.0
 _OK: Final = HTTPStatus.OK
 _REFUSED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-# In place of the status of an answer that a storm should not have.
-_WRONG: Final = 0
+# What happened to requests that got no answer.
+_LOST: Final = "connection closed"
+_UNSENT: Final = "no connection free"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Weathered:
         refused: Refusals a second.
         refused_ms: p50 and p99 of them.
         probe_ms: p50, p99 and the longest of the probes.
-        wrong: Answers that are neither logins nor refusals with Retry-After; failed probes.
-        unsent: Requests that found every connection taken.
+        wrong: What else became of how many requests: the status of an answer that is neither a
+            login nor a refusal with Retry-After, and what happened to those without an answer.
     """
 
     accepted: float
@@ -63,8 +64,7 @@ class Weathered:
     refused: float
     refused_ms: Sequence[float]
     probe_ms: Sequence[float]
-    wrong: int
-    unsent: int
+    wrong: Mapping[str, int]
 
 
 class Lane:
@@ -76,8 +76,7 @@ class Lane:
         self._under_way = 0
         self._answers = asyncio.Event()
         self.times: dict[int, list[float]] = defaultdict(list)
-        self.wrong = 0
-        self.unsent = 0
+        self.wrong: Counter[str] = Counter()
 
     async def open(self, port: int, connections: int) -> None:
         """Open the connections."""
@@ -111,9 +110,10 @@ class Lane:
         self._under_way -= 1
         self._answers.set()
         refused = status in _REFUSED and b"\r\nretry-after: " in answer.lower()
-        expected = refused or status == _OK
-        self.times[status if expected else _WRONG].append(seconds)
-        self.wrong += not expected
+        if refused or status == _OK:
+            self.times[status].append(seconds)
+        else:
+            self.wrong[str(status)] += 1
 
     def lost(self, connection: "_Connection") -> None:
         """Note a connection that the server closed; what it carried has no answer."""
@@ -122,7 +122,7 @@ class Lane:
         else:
             self._under_way -= 1
             self._answers.set()
-            self.wrong += 1
+            self.wrong[_LOST] += 1
 
     def _send(self, due: float) -> None:
         request = next(self._requests)
@@ -130,7 +130,7 @@ class Lane:
             self._under_way += 1
             self._idle.pop().ask(request, due)
         else:
-            self.unsent += 1
+            self.wrong[_UNSENT] += 1
 
 
 class _Connection(asyncio.Protocol):
@@ -181,15 +181,17 @@ async def weather(job: StormJob) -> Weathered:
     accepted = logins.times[_OK]
     refused = [each for status in _REFUSED for each in logins.times[status]]
     probed = probes.times[_OK]
-    failed = sum(len(each) for status, each in probes.times.items() if status != _OK)
+    wrong = logins.wrong + Counter({f"probe: {what}": n for what, n in probes.wrong.items()})
+    wrong.update(
+        {f"probe: {status}": len(each) for status, each in probes.times.items() if status != _OK}
+    )
     return Weathered(
         accepted=len(accepted) / job.seconds,
         accepted_ms=[quantile(accepted, share) for share in (0.5, 0.99)],
         refused=len(refused) / job.seconds,
         refused_ms=[quantile(refused, share) for share in (0.5, 0.99)],
         probe_ms=[quantile(probed, share) for share in (0.5, 0.99, 1)],
-        wrong=logins.wrong + failed,
-        unsent=logins.unsent + probes.unsent,
+        wrong=wrong,
     )
 
 

@@ -55,12 +55,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a load; latencies in milliseconds, `answered` with the warm-up."""
+    """What came of a load; latencies in milliseconds, `answered` and `failed` with the warm-up."""
 
     rate: float
     p50: float
     p99: float
     answered: int
+    failed: int = 0
 
 
 class UnexpectedAnswer(Exception):
@@ -77,6 +78,7 @@ class Load:
         self._sent = 0
         self._latencies: list[float] = []
         self._answered_before = 0
+        self._failed = 0
         self._began = 0.0
         self._ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
@@ -109,6 +111,7 @@ class Load:
             found[len(found) // 2] * 1000,
             found[len(found) * 99 // 100] * 1000,
             self._answered_before + len(found),
+            self._failed,
         )
 
     def begin(self) -> None:
@@ -141,6 +144,7 @@ class Load:
             return False
         if not self._expected(status):
             if self._job.may_fail:
+                self._failed += 1
                 return True
             self.fail(answer[:2000].decode("latin-1"))
             return False

@@ -46,7 +46,7 @@ async def measure(wrk: str, job: Job, folder: Path, cores: frozenset[int]) -> Me
         UnexpectedAnswer: Some were, or were none at all.
     """
     script, log = folder / "load.lua", folder / "wrk.log"
-    answered = 0
+    answered = failed = 0
     # The first run is the warm-up, of which wrk knows nothing.
     for turn, length in enumerate((job.warm_up_seconds, job.seconds)):
         script.write_text(script_of(job, turn * _WARM_UP_NUMBERS), encoding="ascii")
@@ -60,8 +60,9 @@ async def measure(wrk: str, job: Job, folder: Path, cores: frozenset[int]) -> Me
             raise UnexpectedAnswer(printed.decode())
         right = found["answered"] - found["failed"]
         answered += right
+        failed += found["failed"]
     rate = right / found["seconds"]
-    return Measured(rate, found["p50"], found["p99"], answered)
+    return Measured(rate, found["p50"], found["p99"], answered, failed)
 
 
 def script_of(job: Job, first: int) -> str:

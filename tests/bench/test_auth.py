@@ -18,8 +18,8 @@ from bench.routes.requests import Request
 from tests.bench.servers import BUSY, OK, server
 
 LIMITED = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 4\r\n\r\nbusy"
-WEATHERED = Weathered(50, (900, 1300), 100, (5, 20), (2, 150, 300), 0, 0)
-STORM = Storm(150, WEATHERED, (100.0, 119.0, 138.0) * 10, 1000, 850, 0)
+WEATHERED = Weathered(50, (900, 1300), 100, (5, 20), (2, 150, 300), {})
+STORM = Storm(150, WEATHERED, (100.0, 119.0, 138.0) * 10, 1000, 850, 0, 0)
 
 
 def text(path: str = "/") -> str:
@@ -84,12 +84,11 @@ async def test_a_storm_counts_logins_refusals_and_whatever_else_comes() -> None:
         paths = ("/in", "/later", "/later", "/broken")
         requests = [text(path) for path in paths]
         found = await weather(StormJob(port, requests, text("/healthz"), 200, 1.0))
-    sent = found.accepted + found.refused + found.wrong
+    sent = found.accepted + found.refused + found.wrong["503"]
     assert sent > 50
     assert found.refused == pytest.approx(2 * found.accepted, abs=2)
     # Refused without Retry-After.
-    assert found.wrong == pytest.approx(found.accepted, abs=1)
-    assert found.unsent == 0
+    assert found.wrong == {"503": pytest.approx(found.accepted, abs=1)}
     assert 0 < found.probe_ms[0] <= found.probe_ms[1] <= found.probe_ms[2]
 
 
@@ -100,7 +99,7 @@ async def test_a_server_that_closes_connections_is_wrong_and_ends_nothing() -> N
     async with server(answering) as port:
         found = await weather(StormJob(port, [text("/in")], text("/healthz"), 50, 0.5))
     assert found.accepted == 0
-    assert found.wrong > 0
+    assert found.wrong["connection closed"] > 0
 
 
 def test_logins_are_compared_with_the_bare_hash_of_their_round() -> None:
@@ -115,7 +114,7 @@ def test_a_storm_is_judged_by_probes_memory_reads_and_answers() -> None:
     assert all(target.met for target in found.values())
     assert found["storm: `/healthz`, p99"].measured == 150
     assert found["storm: reads of posts beside those before"].measured == 85
-    worse = replace(STORM, weathered=replace(WEATHERED, wrong=1, unsent=1), reads=700)
+    worse = replace(STORM, weathered=replace(WEATHERED, wrong={"504": 1}), reads=700)
     found = judged(storms=[worse])
     assert {what for what, target in found.items() if not target.met} == {
         "storm: reads of posts beside those before",

@@ -1,21 +1,30 @@
 """Requests and rows that the tests of auth start from."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import httpx
 from argon2 import PasswordHasher
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from auth_service.models import Account, LinkPurpose, Role, outbox_tables
 from auth_service.resources import Resources
+from auth_service.unit_of_work import Tx
 from auth_service.usecases.sessions import Client, Method, open_session
 from auth_service.worker import answer_mail_requests
 from common.clock import utc_now
 from common.ids import new_id
 from common.testing.keys import bearer
+from common.testing.statements import remembered
 
 PASSWORD = "a staple that batteries eat"
+_WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 def registration(name: str = "ada", **changes: Any) -> dict[str, Any]:
@@ -154,3 +163,28 @@ async def enter(resources: Resources, account: Account) -> str:
         client = Client("", None)
         opened = await open_session(tx, policy, account, client, method=Method.PASSWORD, now=now)
     return opened.access_token
+
+
+@asynccontextmanager
+async def statements(resources: Resources) -> AsyncIterator[list[str]]:
+    """What is sent to the database for the block, without parameters."""
+    sent: list[str] = []
+    async with remembered(resources.platform.database.engine) as found:
+        yield sent
+    sent += [statement for statement, _ in found]
+
+
+@asynccontextmanager
+async def account_held(resources: Resources, email: str) -> AsyncIterator[Tx]:
+    """A transaction that holds an account, as every change of one does."""
+    async with resources.transaction() as tx:
+        assert await tx.accounts.find_by_email(email, lock=True)
+        yield tx
+
+
+async def somebody_waits(resources: Resources) -> None:
+    """Return once a transaction waits for another."""
+    async with asyncio.timeout(10), resources.platform.database.reads() as connection:
+        # PostgreSQL tells nobody that somebody waits.
+        while not (await connection.execute(text(_WAITING))).scalar_one():  # noqa: ASYNC110 — as said.
+            await asyncio.sleep(0.01)

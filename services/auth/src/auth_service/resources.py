@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import Gauge
 
 from auth_service.repositories.audit import Origin
+from auth_service.repositories.logins import Logins
 from auth_service.settings import Settings
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.challenges import Prover
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 class Resources:
     settings: Settings
     platform: Platform
+    logins: Logins
     passwords: Passwords
     usernames: Usernames
     links: LinkSigner
@@ -98,6 +100,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         resources = Resources(
             settings,
             platform,
+            Logins(platform.database.direct),
             passwords,
             Usernames(settings.product_name),
             links,

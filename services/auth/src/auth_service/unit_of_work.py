@@ -1,5 +1,7 @@
 """One transaction's view of auth, which cannot commit, and the view of a read outside of one."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Self
 
@@ -66,3 +68,6 @@ class Reads:
             SessionReads(connection),
             SigningKeyReads(connection),
         )
+
+
+type OpenReads = Callable[[], AbstractAsyncContextManager[Reads]]

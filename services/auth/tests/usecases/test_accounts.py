@@ -1,33 +1,22 @@
 """Registering does the same work for every address; who holds an account holds its links, too."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from auth_service.models import LinkPurpose
 from auth_service.resources import Resources
-from auth_service.unit_of_work import Tx
 from common.testing.conformance import assert_problem
-from common.testing.statements import remembered
-from services.auth.tests.factories import logged_in, mailed_token, register, verify
-
-WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
-
-@asynccontextmanager
-async def statements(resources: Resources) -> AsyncIterator[list[str]]:
-    """What is sent to the database for the block, without parameters."""
-    sent: list[str] = []
-    async with remembered(resources.platform.database.engine) as found:
-        yield sent
-    sent += [statement for statement, _ in found]
+from services.auth.tests.factories import (
+    account_held,
+    logged_in,
+    mailed_token,
+    register,
+    somebody_waits,
+    statements,
+    verify,
+)
 
 
 async def test_a_registration_runs_the_same_statements_for_every_address(
@@ -59,22 +48,6 @@ async def test_a_registration_of_a_taken_name_runs_the_same_statements_for_every
             assert_problem(await register(client, name, username="grace"), 409)
         runs.append(sent)
     assert all(sent == runs[0] for sent in runs)
-
-
-@asynccontextmanager
-async def account_held(resources: Resources, email: str) -> AsyncIterator[Tx]:
-    """A transaction that holds an account, as every change of one does."""
-    async with resources.transaction() as tx:
-        assert await tx.accounts.find_by_email(email, lock=True)
-        yield tx
-
-
-async def somebody_waits(resources: Resources) -> None:
-    """Return once a transaction waits for another."""
-    async with asyncio.timeout(10), resources.platform.database.reads() as connection:
-        # PostgreSQL tells nobody that somebody waits.
-        while not (await connection.execute(text(WAITING))).scalar_one():  # noqa: ASYNC110 — as said.
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("purpose", [LinkPurpose.VERIFY_EMAIL, LinkPurpose.CHANGE_EMAIL])

@@ -78,7 +78,7 @@ async def enter(resources: Resources, watch: Watch, password: str = PASSWORD) ->
     async with resources.transaction() as tx:
         await log_in(
             tx,
-            open_reads=resources.reads,
+            logins=resources.logins,
             policy=resources.sessions,
             passwords=watch,
             email="ada@example.com",

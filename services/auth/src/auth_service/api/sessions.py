@@ -43,7 +43,7 @@ async def log_in(
     async with attempts.log_in(body.email):
         tokens = await sessions.log_in(
             tx,
-            open_reads=resources.reads,
+            logins=resources.logins,
             policy=resources.sessions,
             passwords=resources.passwords,
             **body.model_dump(),

@@ -154,10 +154,6 @@ class AccountReads:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def find_by_email(self, email: str) -> Identity | None:
-        """Return the account of an address."""
-        return await self._find(Account.email == email)
-
     async def find_by_session(self, account_id: UUID, session_id: UUID) -> Identity | None:
         """Return the account whose session this is, unless that has ended."""
         session = select(Session.account_id).where(

@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from auth_service.models import Account, AuditEntry, Base, RefreshToken, Session
 from common.db.revocations import add_revocations
 
-_OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
+# What a login writes of each table.
+OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
     Session: (
         "id",
         "account_id",
@@ -51,40 +52,44 @@ _OPENED: Final[Mapping[type[Base], tuple[str, ...]]] = {
 }
 
 
+def given(model: type[Base], name: str) -> ColumnElement[Any]:
+    """Return the parameter for a column, named after table and column."""
+    kind = Base.metadata.tables[model.__tablename__].c[name].type
+    return bindparam(f"{model.__tablename__}_{name}", type_=kind)
+
+
+def opened_values(
+    session: Session, token: RefreshToken, entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return these parameters for a session, its first token and what the audit tells of it."""
+    values = {f"{AuditEntry.__tablename__}_{name}": value for name, value in entry.items()}
+    for row in (session, token):
+        names = OPENED[type(row)]
+        values |= {f"{row.__tablename__}_{name}": getattr(row, name) for name in names}
+    return values
+
+
+def had_session(*which: ColumnElement[bool]) -> Exists:
+    """Return whether the account has had a session of its owner's before the statement."""
+    own = (
+        _SESSIONS.account_id == given(Session, "account_id"),
+        _SESSIONS.impersonator_id.is_(None),
+    )
+    return exists().where(*own, *which)
+
+
 def _insert(model: type[Base]) -> Insert:
-    """Return an insert whose parameters are named after table and column."""
-    table = Base.metadata.tables[model.__tablename__]
-    values = {
-        name: bindparam(f"{model.__tablename__}_{name}", type_=table.c[name].type)
-        for name in _OPENED[model]
-    }
-    return insert(table).values(values)
+    return insert(model).values({name: given(model, name) for name in OPENED[model]})
 
 
 _SESSIONS: Final = Base.metadata.tables[Session.__tablename__].c
-
-
-def _opened(name: str) -> ColumnElement[Any]:
-    return bindparam(f"{Session.__tablename__}_{name}", type_=_SESSIONS[name].type)
-
-
-def _had_session(*which: ColumnElement[bool]) -> Exists:
-    """Return whether the account has had a session of its owner's before the statement."""
-    of_owner = _SESSIONS.impersonator_id.is_(None)
-    return exists().where(_SESSIONS.account_id == _opened("account_id"), of_owner, *which)
-
-
+OF_DEVICE: Final = or_(
+    _SESSIONS.device == given(Session, "device"),
+    _SESSIONS.user_agent == given(Session, "user_agent"),
+)
+OF_NETWORK: Final = _SESSIONS.network.is_not_distinct_from(given(Session, "network"))
 # A login is the busiest of what is audited: neither that nor the comparison costs a statement.
-_OPEN: Final = select(
-    _had_session(),
-    _had_session(
-        or_(
-            _SESSIONS.device == _opened("device"),
-            _SESSIONS.user_agent == _opened("user_agent"),
-        )
-    ),
-    _had_session(_SESSIONS.network.is_not_distinct_from(_opened("network"))),
-).add_cte(
+_OPEN: Final = select(had_session(), had_session(OF_DEVICE), had_session(OF_NETWORK)).add_cte(
     _insert(Session).cte("opened"),
     _insert(RefreshToken).cte("given"),
     _insert(AuditEntry).cte("noted"),
@@ -119,10 +124,7 @@ class Sessions:
 
         It is one statement.
         """
-        values = {f"{AuditEntry.__tablename__}_{name}": value for name, value in entry.items()}
-        for row in (session, token):
-            names = _OPENED[type(row)]
-            values |= {f"{row.__tablename__}_{name}": getattr(row, name) for name in names}
+        values = opened_values(session, token, entry)
         return Known(*(await self._session.execute(_OPEN, values)).one())
 
     def add_token(self, token: RefreshToken) -> None:

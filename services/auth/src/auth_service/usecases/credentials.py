@@ -9,13 +9,13 @@ from datetime import datetime
 from auth_service.errors import EmailTaken, LinkInvalid
 from auth_service.models import Account, Action, LinkPurpose
 from auth_service.repositories.audit import Owner
-from auth_service.unit_of_work import Tx
+from auth_service.unit_of_work import OpenReads, Tx
 from auth_service.usecases.links import LinkSigner, use_link
 from auth_service.usecases.mail_requests import request_mail
 from auth_service.usecases.passwords import Passwords
 from auth_service.usecases.personal_keys import revoke_keys
 from auth_service.usecases.reauthentication import password_refused, prove_identity
-from auth_service.usecases.sessions import OpenReads, SessionPolicy, revoke_sessions
+from auth_service.usecases.sessions import SessionPolicy, revoke_sessions
 from auth_service.usecases.usernames import Usernames
 from common.contracts import EmailChanged, PasswordChanged, UsernameChanged
 from common.tokens import User

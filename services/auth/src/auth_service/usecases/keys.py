@@ -10,6 +10,7 @@ from joserfc import jwt
 from joserfc.jwk import Key
 
 from auth_service.models import Account
+from auth_service.repositories.logins import Holder
 from auth_service.usecases.roles import scopes_of
 from common.ids import new_id
 
@@ -25,7 +26,7 @@ class AccessTokenSigner:
 
     def sign(
         self,
-        account: Account,
+        account: Account | Holder,
         *,
         session_id: UUID,
         auth_time: datetime,

@@ -5,10 +5,10 @@ from datetime import datetime
 from auth_service.errors import CodeInvalid, PasswordWrong, ReauthenticationRequired
 from auth_service.models import Account, Action, LinkPurpose
 from auth_service.repositories.accounts import Identity
-from auth_service.unit_of_work import Reads, Tx
+from auth_service.unit_of_work import OpenReads, Reads, Tx
 from auth_service.usecases.challenges import Prover, open_challenge, prove_by_code
 from auth_service.usecases.passwords import Passwords
-from auth_service.usecases.sessions import Method, OpenReads, SessionPolicy
+from auth_service.usecases.sessions import Method, SessionPolicy
 from common.tokens import InvalidToken, User
 
 _PURPOSE = LinkPurpose.REAUTHENTICATE

@@ -7,14 +7,13 @@ token get the same successor, although only hashes are stored (RFC 9700, 4.14.2)
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from itertools import batched
-from typing import Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from auth_service.errors import (
@@ -27,6 +26,7 @@ from auth_service.errors import (
 )
 from auth_service.models import Account, Action, RefreshToken, Session
 from auth_service.repositories.audit import Owner
+from auth_service.repositories.logins import Holder, Logins
 from auth_service.repositories.sessions import OpenSession
 from auth_service.unit_of_work import Reads, Tx
 from auth_service.usecases.devices import describe_device
@@ -36,8 +36,6 @@ from common.contracts import NewDeviceLoggedIn, SessionsRevoked, SessionStolen
 from common.errors import AppError
 from common.ids import new_id
 from common.tokens import User
-
-type OpenReads = Callable[[], AbstractAsyncContextManager[Reads]]
 
 _REVOKED_AT_ONCE: Final = 500
 _LONGEST_IMPERSONATION_SECONDS: Final = 900
@@ -104,7 +102,7 @@ class Tokens:
 async def log_in(
     tx: Tx,
     *,
-    open_reads: OpenReads,
+    logins: Logins,
     policy: SessionPolicy,
     passwords: Passwords,
     email: str,
@@ -123,22 +121,24 @@ async def log_in(
     # In a storm most are refused: that takes no statement.
     passwords.require_place()
     # Before the transaction's first statement: no connection is held while the password is hashed.
-    async with open_reads() as reads:
-        identity = await reads.accounts.find_by_email(email)
-    matches = await passwords.matches(password, identity.password_hash if identity else None)
-    if identity is None or not matches:
-        raise _refused(tx, identity.id if identity else None, CredentialsInvalid())
-    renewed = await passwords.renewed(password, identity.password_hash)
+    found = await logins.find(email)
+    matches = await passwords.matches(password, found.password_hash if found else None)
+    if found is None or not matches:
+        raise _refused(tx, found.account_id if found else None, CredentialsInvalid())
+    renewed = await passwords.renewed(password, found.password_hash)
+    opening = _Opening.of(tx, policy, found.account_id, client, method=Method.PASSWORD, now=now)
+    if renewed is None and (holder := await opening.write_at_once(logins, found.password_hash)):
+        return opening.tokens(policy, holder, now)
     # Locked, so that whoever changes the password ends this session too, or prevents it.
     account = await tx.accounts.find_by_email(email, lock=True)
-    if account is None or account.password_hash != identity.password_hash:
-        raise _refused(tx, identity.id, CredentialsInvalid())
+    if account is None or account.password_hash != found.password_hash:
+        raise _refused(tx, found.account_id, CredentialsInvalid())
     if account.verified_at is None:
         raise _refused(tx, account.id, EmailNotVerified())
     if account.disabled_at is not None:
         raise _refused(tx, account.id, AccountDisabled())
-    account.password_hash = renewed or identity.password_hash
-    return await open_session(tx, policy, account, client, method=Method.PASSWORD, now=now)
+    account.password_hash = renewed or found.password_hash
+    return await _open(tx, policy, account, opening, now=now)
 
 
 def _refused(tx: Tx, account_id: UUID | None, error: AppError) -> AppError:
@@ -272,27 +272,60 @@ async def open_session(
     They are told by mail when no session before had this device, or none came from this network:
     it may not have been them. The first session of all is no news.
     """
-    session = Session(
-        id=new_id(),
-        account_id=account.id,
-        created_at=now,
-        last_used_at=now,
-        user_agent=client.user_agent,
-        device=client.device,
-        network=client.network,
-        amr=[method],
-    )
-    refresh_token = secrets.token_urlsafe(32)
-    owner = Owner(account.id, session.id)
-    details = {} if method is Method.PASSWORD else {"method": str(method)}
-    known = await tx.sessions.open(
-        session,
-        _stored(policy, session.id, refresh_token, now),
-        tx.audit.values(Action.LOGIN, account_id=account.id, by=owner, details=details),
-    )
+    opening = _Opening.of(tx, policy, account.id, client, method=method, now=now)
+    return await _open(tx, policy, account, opening, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A session before it is written, with its first token and what the audit tells of it."""
+
+    session: Session
+    refresh_token: str
+    stored: RefreshToken
+    entry: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        tx: Tx,
+        policy: SessionPolicy,
+        account_id: UUID,
+        client: Client,
+        *,
+        method: Method,
+        now: datetime,
+    ) -> Self:
+        session = Session(
+            id=new_id(),
+            account_id=account_id,
+            created_at=now,
+            last_used_at=now,
+            user_agent=client.user_agent,
+            device=client.device,
+            network=client.network,
+            amr=[method],
+        )
+        refresh_token = secrets.token_urlsafe(32)
+        owner = Owner(account_id, session.id)
+        details = {} if method is Method.PASSWORD else {"method": str(method)}
+        entry = tx.audit.values(Action.LOGIN, account_id=account_id, by=owner, details=details)
+        return cls(session, refresh_token, _stored(policy, session.id, refresh_token, now), entry)
+
+    async def write_at_once(self, logins: Logins, password_hash: str) -> Holder | None:
+        return await logins.open(self.session, self.stored, self.entry, password_hash=password_hash)
+
+    def tokens(self, policy: SessionPolicy, holder: Account | Holder, now: datetime) -> Tokens:
+        return _tokens(policy, holder, self.session, self.refresh_token, now)
+
+
+async def _open(
+    tx: Tx, policy: SessionPolicy, account: Account, opening: _Opening, *, now: datetime
+) -> Tokens:
+    known = await tx.sessions.open(opening.session, opening.stored, opening.entry)
     if known.is_elsewhere:
-        await _report_new_device(tx, account, session, now=now)
-    return _tokens(policy, account, session, refresh_token, now)
+        await _report_new_device(tx, account, opening.session, now=now)
+    return opening.tokens(policy, account, now)
 
 
 async def _report_new_device(tx: Tx, account: Account, session: Session, *, now: datetime) -> None:
@@ -345,7 +378,11 @@ def _stored(policy: SessionPolicy, session_id: UUID, token: str, now: datetime) 
 
 
 def _tokens(
-    policy: SessionPolicy, account: Account, session: Session, refresh_token: str, now: datetime
+    policy: SessionPolicy,
+    account: Account | Holder,
+    session: Session,
+    refresh_token: str,
+    now: datetime,
 ) -> Tokens:
     access_token = policy.signer.sign(
         account,
