@@ -40,6 +40,8 @@ async def log_in(
     attempts: WithAttempts,
 ) -> TokensRead:
     """Open a session with address and password."""
+    # In a storm most are refused: that asks neither Redis nor the database.
+    resources.passwords.require_place()
     async with attempts.log_in(body.email):
         tokens = await sessions.log_in(
             tx,

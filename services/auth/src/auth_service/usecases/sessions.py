@@ -118,8 +118,6 @@ async def log_in(
         AccountDisabled: Both are right, but nobody may log in to it.
         PasswordsBusy: Too many others are logging in.
     """
-    # In a storm most are refused: that takes no statement.
-    passwords.require_place()
     # Before the transaction's first statement: no connection is held while the password is hashed.
     found = await logins.find(email)
     matches = await passwords.matches(password, found.password_hash if found else None)
