@@ -35,8 +35,7 @@ async def transaction(request: Request) -> AsyncIterator[Tx]:
     """Open the request's transaction; it commits before the answer is sent."""
     opened = resources_of(request)
     client = client_of_request(request, opened.settings.trusted_proxies)
-    origin = {"network": client.network, "user_agent": client.user_agent}
-    async with opened.transaction(origin) as tx:
+    async with opened.transaction(client.origin) as tx:
         yield tx
 
 

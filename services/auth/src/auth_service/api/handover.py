@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
 
 from auth_service.api.dependencies import WithResources
 from auth_service.api.schemas.email_logins import ChallengeAccepted
@@ -54,6 +55,12 @@ class Handover:
             refresh_token=None if self.in_cookies else tokens.refresh_token,
             expires_in=tokens.expires_in,
         )
+
+    def answer(self, body: BaseModel) -> Response:
+        """Return an answer of a hot route: this body, and the headers and cookies set so far."""
+        answer = Response(body.model_dump_json(), media_type="application/json")
+        answer.raw_headers.extend(self.response.raw_headers)
+        return answer
 
     def give_nonce(self, nonce: str, life_seconds: int) -> ChallengeAccepted:
         """Return the body of an answer to a request for a mail."""

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Response, status
 
 from auth_service.api.dependencies import (
     FromClient,
@@ -25,24 +25,22 @@ from auth_service.usecases.devices import describe_device
 from common.clock import utc_now
 from common.http.dependencies import CurrentSession, Pagination
 from common.http.pagination import Page
+from common.http.routes import HotRoute
 
-router = APIRouter(prefix="/api/v1/auth", tags=["sessions"])
+router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], route_class=HotRoute)
 
 _KIND = "sessions"
 
 
-@router.post("/login")
+@router.post("/login", response_model=TokensRead)
 async def log_in(
-    body: SessionCreate,
-    tx: InTransaction,
-    resources: WithResources,
-    to: ToClient,
-    attempts: WithAttempts,
-) -> TokensRead:
+    body: SessionCreate, resources: WithResources, to: ToClient, attempts: WithAttempts
+) -> Response:
     """Open a session with address and password."""
     # In a storm most are refused: that asks neither Redis nor the database.
     resources.passwords.require_place()
-    async with attempts.log_in(body.email):
+    origin = attempts.client.origin
+    async with attempts.log_in(body.email), resources.transaction(origin) as tx:
         tokens = await sessions.log_in(
             tx,
             logins=resources.logins,
@@ -52,7 +50,7 @@ async def log_in(
             client=attempts.client,
             now=utc_now(),
         )
-    return to.give_tokens(tokens)
+    return to.answer(to.give_tokens(tokens))
 
 
 @router.post("/refresh", dependencies=[TokenAttempt])

@@ -25,7 +25,7 @@ from auth_service.errors import (
     SessionNotFound,
 )
 from auth_service.models import Account, Action, RefreshToken, Session
-from auth_service.repositories.audit import Owner
+from auth_service.repositories.audit import Origin, Owner
 from auth_service.repositories.logins import Holder, Logins
 from auth_service.repositories.sessions import OpenSession
 from auth_service.unit_of_work import Reads, Tx
@@ -83,6 +83,11 @@ class Client:
 
     user_agent: str
     network: str | None
+
+    @property
+    def origin(self) -> Origin:
+        """What the audit keeps of it."""
+        return {"network": self.network, "user_agent": self.user_agent}
 
     @property
     def device(self) -> str:
