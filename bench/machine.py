@@ -18,9 +18,8 @@ import psutil
 from devstack.binaries import postgres_binary, traefik, valkey_server
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-_GROUPING: Final = Path("/proc/sys/kernel/sched_autogroup_enabled")
-# Above others, and not so far above the kernel's own threads that these could not write to disk.
-_NICE: Final = -5
+_AUTOGROUP: Final = Path("/proc/self/autogroup")
+_PRIORITY: Final = -10
 _KERNEL: Final = 2
 
 
@@ -55,38 +54,24 @@ def kept_to(cores: frozenset[int]) -> Iterator[None]:
 
 @contextmanager
 def raised_priority() -> Iterator[str]:
-    """Let this process and what it starts have the cores before others; yield what could be done.
+    """Let this session have the cores before others; yield what could be done about it.
 
-    The kernel may share the cores among sessions first, which it groups by itself; `nice` says
-    nothing to a process of another session then. Each backend of PostgreSQL is a session of its
-    own: with a raised group beside them, commits stood still for 9 seconds. So nothing is grouped
-    meanwhile, and what is started inherits `nice` instead.
+    The kernel may group processes by session and share the cores among the groups; then `nice`
+    says nothing to a process of another session.
     """
-    before = os.getpriority(os.PRIO_PROCESS, 0)
+    if not _AUTOGROUP.exists():
+        yield "no groups of the scheduler"
+        return
+    before = _AUTOGROUP.read_text(encoding="ascii").split()[-1]
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        _AUTOGROUP.write_text(str(_PRIORITY), encoding="ascii")
     except PermissionError:
-        yield "as any process: only root may raise it"
+        yield "the scheduler's group has no priority: only root may raise it"
         return
     try:
-        with _ungrouped():
-            yield f"nice {_NICE}, sessions are not grouped"
+        yield f"the scheduler's group has nice {_PRIORITY}"
     finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
-
-
-@contextmanager
-def _ungrouped() -> Iterator[None]:
-    """Have the scheduler know processes alone, no sessions, if it is one that groups them."""
-    if not _GROUPING.exists():
-        yield
-        return
-    before = _GROUPING.read_text(encoding="ascii")
-    _GROUPING.write_text("0", encoding="ascii")
-    try:
-        yield
-    finally:
-        _GROUPING.write_text(before, encoding="ascii")
+        _AUTOGROUP.write_text(before, encoding="ascii")
 
 
 def cpu_seconds(pid: int) -> float:
