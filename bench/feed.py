@@ -150,7 +150,7 @@ async def grow(connection: Any, first: int, last: int) -> None:
         "id author_id slug title body body_html tags status published_at created_at updated_at"
     )
     await copy(connection, "posts", columns, posts_of(first, last))
-    await connection.execute("VACUUM ANALYZE posts, follows, mutes, blocks, authors")
+    await connection.execute("VACUUM ANALYZE posts, newest_posts, follows, mutes, blocks, authors")
 
 
 class Asked:

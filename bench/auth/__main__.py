@@ -1,7 +1,6 @@
 """`make bench-auth`: logins beside bare hashing, a storm of them, who has an account by time."""
 
 import argparse
-import asyncio
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ from bench.auth.measures import ASKED, Meter
 from bench.auth.report import Results
 from bench.auth.stage import open_stage
 from bench.machine import Cores, kept_to, split_cores
+from bench.processes import run_benchmark
 from bench.report import render, rows
 
 LOGINS: Final = "logins"
@@ -83,23 +83,18 @@ def say(what: str, told: str) -> None:
     print(f"{elapsed:5.0f} s  {what:<24} {told}", file=sys.stderr, flush=True)
 
 
-async def main(options: argparse.Namespace) -> int:
-    """Run, print the table, and write the documents if nothing was left out.
-
-    Returns:
-        1 if a target was missed, else 0.
-    """
+async def main(options: argparse.Namespace) -> None:
+    """Run, print the table, and write the documents if nothing was left out."""
     # With no group raised: each backend of PostgreSQL is a session and so a group of its own; with
     # one raised above them, their core full, commits of a storm stood still for nine seconds.
     if options.profile:
         await profile(options, split_cores())
-        return 0
+        return
     results = await measure(options, split_cores())
     results.seconds = time.monotonic() - BEGAN
     print(rows(results) if options.json else render(results))
     if options.complete:
         report.write(results, options.command)
-    return int(not all(target.met for target in results.targets()))
 
 
 def _arguments() -> argparse.Namespace:
@@ -123,4 +118,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(_arguments())))
+    run_benchmark(main(_arguments()))

@@ -41,7 +41,18 @@ _INDEX_TAGS: Final = """
     SELECT unnest(tags), published_at, id, author_id FROM posts
      WHERE status = 'published' AND id >= $1
 """
-_SETTLE: Final = "VACUUM ANALYZE authors, posts, post_tags, comments, follows, mutes, blocks"
+# As triggers would: connections that load have none.
+_KEEP_NEWEST: Final = """
+    INSERT INTO newest_posts AS kept (author_id, published_at, post_id)
+    SELECT DISTINCT ON (author_id) author_id, published_at, id FROM posts
+     WHERE status = 'published' AND id >= $1 ORDER BY author_id, published_at DESC, id DESC
+        ON CONFLICT (author_id) DO UPDATE
+       SET published_at = excluded.published_at, post_id = excluded.post_id
+     WHERE (kept.published_at, kept.post_id) < (excluded.published_at, excluded.post_id)
+"""
+_SETTLE: Final = """
+    VACUUM ANALYZE authors, posts, newest_posts, post_tags, comments, follows, mutes, blocks
+"""
 
 type Row = tuple[Any, ...]
 type Texts = Sequence[tuple[str, str]]
@@ -193,7 +204,8 @@ async def load_posts(connection: Any, shape: Shape, first: int, last: int) -> No
     """Write the posts from one number to before another, with their tags and comments."""
     found = await texts()
     await _copy(connection, "posts", _POSTS, shape.posts(first, last, found))
-    await connection.execute(_INDEX_TAGS, post_id(first), timeout=600)
+    for statement in (_INDEX_TAGS, _KEEP_NEWEST):
+        await connection.execute(statement, post_id(first), timeout=600)
     await _copy(connection, "comments", _COMMENTS, shape.comments(first, last, found))
 
 

@@ -35,7 +35,7 @@ async def rewind(trial: Trial) -> None:
     """Send every consumer of the services back to the beginning while everybody writes."""
     world = trial.world
     async with trial.load():
-        await asyncio.sleep(trial.either(10, 3))
+        await asyncio.sleep(trial.either(5, 3))
         for consumer, producers in CONSUMES.items():
             # The tally counts what is applied: a rewind would have it count again.
             for producer in producers if consumer != tally.NAME else ():

@@ -28,6 +28,7 @@ from services.auth.tests.factories import (
 NEW = "nine herons over a still weir"
 REQUESTED = "auth.password_reset_requested.v1"
 CHANGED = "auth.password_changed.v1"
+CHANGE_PATH = "/api/v1/auth/change-password"
 
 
 async def forget(client: httpx.AsyncClient, name: str = "ada") -> httpx.Response:
@@ -44,7 +45,7 @@ async def change(
     client: httpx.AsyncClient, tokens: dict[str, Any], current: str = PASSWORD, new: str = NEW
 ) -> httpx.Response:
     body = {"current_password": current, "new_password": new}
-    return await client.post("/api/v1/auth/change-password", json=body, headers=headers_of(tokens))
+    return await client.post(CHANGE_PATH, json=body, headers=headers_of(tokens))
 
 
 async def reset_token(client: httpx.AsyncClient, resources: Resources) -> str:
@@ -269,6 +270,22 @@ async def test_a_refused_change_changes_nothing(
     assert (await refresh(client, tokens)).status_code == 200
     assert (await log_in(client)).status_code == 200
     assert await events_of(resources, CHANGED) == []
+
+
+@pytest.mark.requirement("ASVS 6.2.3")
+async def test_a_change_takes_the_present_password_however_fresh_the_login_is(
+    client: httpx.AsyncClient, resources: Resources
+) -> None:
+    tokens = await logged_in(client, resources)
+    for absent in ({}, {"current_password": None}):
+        body = {"new_password": NEW, **absent}
+        answer = await client.post(CHANGE_PATH, json=body, headers=headers_of(tokens))
+        problem = assert_problem(answer, 422)
+        assert problem["errors"][0]["pointer"] == "/current_password"
+    assert (await change(client, tokens, "not the password at all")).status_code == 403
+    assert (await log_in(client)).status_code == 200
+    assert (await change(client, tokens)).status_code == 204
+    assert (await log_in(client, password=NEW)).status_code == 200
 
 
 async def test_one_of_fifty_changes_from_the_same_password_wins(

@@ -35,7 +35,6 @@ from services.auth.tests.factories import (
 
 PATH = "/api/v1/auth/reauthenticate"
 REQUESTED = "auth.reauthentication_requested.v1"
-NEW = "nine herons over a still weir"
 PURPOSE = LinkPurpose.REAUTHENTICATE
 
 
@@ -48,11 +47,6 @@ async def ask(client: httpx.AsyncClient, tokens: dict[str, Any]) -> str:
     answer = await client.post(f"{PATH}/email", headers=headers_of(tokens))
     assert answer.status_code == 202
     return str(answer.json()["nonce"])
-
-
-async def change_password(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
-    body = {"new_password": NEW}
-    return await client.post("/api/v1/auth/change-password", json=body, headers=headers_of(tokens))
 
 
 async def change_email(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Response:
@@ -80,7 +74,6 @@ async def end_one(client: httpx.AsyncClient, tokens: dict[str, Any]) -> httpx.Re
 
 RISKY = {
     create_key: (201, "auth.key_issued.v1"),
-    change_password: (204, "auth.password_changed.v1"),
     change_email: (202, None),
     grant_role: (404, None),
     end_others: (204, None),
@@ -211,7 +204,7 @@ async def test_the_password_in_the_body_is_a_proof_by_itself(
             "/api/v1/auth/change-email", json=body, headers=headers_of(tokens)
         )
         assert answer.status_code == 202
-    assert_problem(await change_password(client, tokens), 403)
+    assert_problem(await end_others(client, tokens), 403)
 
 
 async def test_a_wrong_proof_proves_nothing(
@@ -331,7 +324,6 @@ async def test_a_session_that_has_ended_proves_and_risks_nothing(
         await prove(client, tokens, password=PASSWORD),
         await prove(client, tokens, nonce=nonce, code=code),
         await client.post(f"{PATH}/email", headers=headers_of(tokens)),
-        await change_password(client, tokens),
         await change_email(client, tokens),
     ):
         assert assert_problem(answer, 401)["code"] == "common.invalid_token"

@@ -9,7 +9,7 @@ import orjson
 type Node = dict[str, Any]
 
 WRITTEN = {"posts", "post_tags", "comments"}
-LARGE = WRITTEN | {"authors", "follows", "mutes", "blocks"}
+LARGE = WRITTEN | {"authors", "newest_posts", "follows", "mutes", "blocks"}
 
 
 @dataclass(frozen=True)

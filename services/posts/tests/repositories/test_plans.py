@@ -29,6 +29,9 @@ FILL = """
            CASE n % 2 WHEN 0 THEN 'published' ELSE 'draft' END,
            CASE n % 2 WHEN 0 THEN now() - n * interval '1 second' END, now(), now()
       FROM generate_series(1, 40000) n;
+    INSERT INTO newest_posts (author_id, published_at, post_id)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, now() - interval '1 year', uuidv7()
+      FROM generate_series(100000, 200000) n;
     INSERT INTO post_tags (tag, published_at, post_id, author_id)
     SELECT unnest(tags), published_at, id, author_id FROM posts WHERE status = 'published';
     INSERT INTO comments (id, post_id, parent_id, author_id, path, body, body_html, created_at,
@@ -46,7 +49,7 @@ FILL = """
     INSERT INTO blocks SELECT actor_id, target_id, false, 1, 1 FROM follows WHERE position % 20 = 1;
 """
 # Index-only scans are worth it once autovacuum has been there.
-SETTLE = "VACUUM ANALYZE authors, posts, post_tags, comments, follows, mutes, blocks"
+SETTLE = "VACUUM ANALYZE authors, posts, newest_posts, post_tags, comments, follows, mutes, blocks"
 
 type Read = Callable[[Reads], Awaitable[Any]]
 
@@ -103,7 +106,7 @@ READS: dict[str, tuple[Read, set[str]]] = {
         listed(author="author21", tag="frequent"),
         {"ix_post_tags_newest_of_author"},
     ),
-    "feed": (fed(), {"pk_follows", "ix_posts_newest_of_author"}),
+    "feed": (fed(), {"pk_follows", "pk_newest_posts", "ix_posts_newest_of_author"}),
     "feed, deep": (fed(deep=True), {"pk_follows", "ix_posts_newest_of_author"}),
     "comments": (discussed(ID), {"ix_comments_thread", "pk_posts"}),
     "comments of a slug": (discussed("slug-4000"), {"ix_comments_thread", "uq_posts_slug"}),

@@ -7,11 +7,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from common.contracts import Envelope
+from common.deadline import remaining_seconds
 from common.http.dependencies import CurrentCaller, platform_of
 from common.outbox import LogPage, read_log, register_reader
 from common.place import Place
 
 POLL_SECONDS = 0.2
+# What is left of a request's time once nothing has come, for saying so.
+ANSWER_SECONDS = 1.0
 
 router = APIRouter(prefix="/internal/events", tags=["internal"])
 
@@ -41,7 +44,9 @@ async def list_events(
 ) -> EventsPage:
     """Return the events that follow a place in this service's log, in order."""
     del caller  # Any service may ask; who it is has been verified.
-    deadline = asyncio.get_running_loop().time() + query.wait
+    left = remaining_seconds()
+    wait = query.wait if left is None else min(query.wait, left - ANSWER_SECONDS)
+    deadline = asyncio.get_running_loop().time() + wait
     after = Place(query.epoch, query.after)
     async with platform_of(request).database.reads() as connection:
         await register_reader(connection, name=query.consumer, cursor=after)

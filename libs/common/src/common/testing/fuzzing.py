@@ -11,10 +11,10 @@ from typing import Final
 import pytest
 from fastapi import FastAPI
 
-from common.http.openapi import PUBLIC_FILE
-from common.testing.keys import mint_user_token
+from common.http.openapi import INTERNAL_FILE, PUBLIC_FILE
+from common.testing.keys import mint_internal_token, mint_user_token
 from common.testing.serving import LOOPBACK, served
-from devstack.catalog import find_root
+from devstack.catalog import find_root, load_catalog
 
 CONFIGURATION: Final = "schemathesis.toml"
 
@@ -32,17 +32,30 @@ class FuzzConformance:
     async def test_schemathesis_finds_nothing(
         self, app: FastAPI, service: str, fuzzing_token: str, tmp_path: Path
     ) -> None:
-        root = find_root(Path(__file__).parent)
-        async with served(app) as port:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "schemathesis.cli"),
-                *("--config-file", str(root / CONFIGURATION), "run"),
-                *("--url", f"http://{LOOPBACK}:{port}"),
-                *("--header", f"Authorization: Bearer {fuzzing_token}"),
-                str(root / "services" / service / PUBLIC_FILE),
-                cwd=tmp_path,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            output, _ = await process.communicate()
-        assert process.returncode == 0, output.decode()
+        await _try_out(app, service, PUBLIC_FILE, fuzzing_token, tmp_path)
+
+    @pytest.mark.timeout(300)
+    @pytest.mark.requirement("ASVS 2.2.1")
+    async def test_schemathesis_finds_nothing_between_services(
+        self, app: FastAPI, service: str, tmp_path: Path
+    ) -> None:
+        caller = next(each.name for each in load_catalog() if each.name != service)
+        token = mint_internal_token(caller, service)
+        await _try_out(app, service, INTERNAL_FILE, token, tmp_path)
+
+
+async def _try_out(app: FastAPI, service: str, document: str, token: str, folder: Path) -> None:
+    root = find_root(Path(__file__).parent)
+    async with served(app) as port:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", str(root / CONFIGURATION), "run"),
+            *("--url", f"http://{LOOPBACK}:{port}"),
+            *("--header", f"Authorization: Bearer {token}"),
+            str(root / "services" / service / document),
+            cwd=folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()

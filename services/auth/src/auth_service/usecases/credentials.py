@@ -28,17 +28,17 @@ async def change_password(
     passwords: Passwords,
     policy: SessionPolicy,
     user: User,
-    current_password: str | None,
+    current_password: str,
     new_password: str,
     now: datetime,
 ) -> None:
     """Replace the caller's password; all sessions end.
 
-    Without the present one they must have shown lately who they are.
+    A proof of lately is not enough: who has got hold of a session or of the mailbox would keep the
+    account.
 
     Raises:
         InvalidToken: The caller's session has ended.
-        ReauthenticationRequired: The present password is missing, and they have not.
         PasswordWrong: The present password is another, or was changed meanwhile.
         PasswordTooShort, PasswordTooLong, PasswordTooCommon: The new one is refused.
         PasswordsBusy: Too many passwords are being hashed.

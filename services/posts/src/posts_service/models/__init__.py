@@ -9,7 +9,7 @@ from common.streams import tables as stream_tables
 from posts_service.models.authors import Author
 from posts_service.models.base import Base
 from posts_service.models.comments import MAX_DEPTH, Comment, depth_of, path_of
-from posts_service.models.posts import ID_PATTERN, Post, PostStatus, PostTag
+from posts_service.models.posts import ID_PATTERN, NewestPost, Post, PostStatus, PostTag
 from posts_service.models.relations import Block, Follow, Mute, Relation
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "JwksCopy",
     "KeyCopy",
     "Mute",
+    "NewestPost",
     "Post",
     "PostStatus",
     "PostTag",

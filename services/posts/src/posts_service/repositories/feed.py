@@ -1,8 +1,9 @@
 """The feed of a reader: the newest posts of whom they follow, found when it is read.
 
-The one statement asks the index for the newest post of each followed author, and only of the
-freshest authors for more: a page has posts of no others. So its work grows with how many authors
-are followed, one look each, and not with how many posts there are.
+A statement finds the freshest of the followed authors, and only of those posts: a page has posts of
+no others. The first page looks up the newest post of each author where it is kept, a later one asks
+the index for the newest before its key. So the work grows with how many authors are followed, one
+look each, and not with how many posts there are.
 """
 
 from datetime import datetime
@@ -10,11 +11,24 @@ from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Subquery, Uuid, bindparam, exists, select, true, tuple_
+from sqlalchemy import (
+    DateTime,
+    Select,
+    Subquery,
+    Uuid,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from common.db import Executor, Statement
-from posts_service.models import Follow, Mute, Post
+from posts_service.models import Follow, Mute, NewestPost, Post
 from posts_service.repositories.posts import (
     AFTER,
     PUBLISHED,
@@ -26,6 +40,8 @@ from posts_service.repositories.posts import (
 from posts_service.repositories.relations import blocks_between
 
 _READER: Final = bindparam("reader_id", type_=Uuid())
+_PLACE: Final = (Post.published_at, Post.id)
+_LONG_AGO: Final = literal_column("'-infinity'::timestamptz", DateTime(timezone=True))
 
 
 class FeedReads:
@@ -45,14 +61,40 @@ class FeedReads:
 
 @cache
 def _page(*, later: bool, limit: int) -> Statement:
+    return Statement(_later_page(limit) if later else _first_page(limit))
+
+
+def _first_page(limit: int) -> Select[Any]:
+    followed = _followed()
+    place = (NewestPost.published_at, NewestPost.post_id)
+    freshest = (
+        select(followed.c.target_id, NewestPost.published_at)
+        .join(NewestPost, NewestPost.author_id == followed.c.target_id)
+        .order_by(*(column.desc() for column in place))
+        .limit(at_most(limit))
+        .cte("freshest")
+    )
+    # If there is a page's worth of them, no post of the page is older than the newest of the last.
+    is_full = func.count() == at_most(limit)
+    oldest = case((is_full, func.min(freshest.c.published_at)), else_=_LONG_AGO)
+    bound = select(oldest.label("published_at")).select_from(freshest).cte("bound")
+    posts = _posts_of(freshest.c.target_id).where(Post.published_at >= bound.c.published_at)
+    newest = _newest(posts, limit=limit, name="newest")
+    page = select(newest.c.id, newest.c.published_at).select_from(bound)
+    page = page.join(freshest, true()).join(newest, true())
+    return summaries_of(_newest_first(page, newest, limit=limit).subquery("page"))
+
+
+def _later_page(limit: int) -> Select[Any]:
     followed = _followed()
     # If the newest posts of a page's worth of authors are newer than one's newest post, the page
     # is full before it comes to that one.
-    head = _newest_of(followed.c.target_id, later=later, limit=1, name="head")
-    freshest = _first(followed, head, followed.c.target_id, limit=limit, name="freshest")
-    newest = _newest_of(freshest.c.target_id, later=later, limit=limit, name="newest")
-    columns = (newest.c.id, newest.c.published_at)
-    return Statement(summaries_of(_first(freshest, newest, *columns, limit=limit, name="page")))
+    head = _newest(_posts_before(followed.c.target_id), limit=1, name="head")
+    heads = select(followed.c.target_id).select_from(followed).join(head, true())
+    freshest = _newest_first(heads, head, limit=limit).subquery("freshest")
+    newest = _newest(_posts_before(freshest.c.target_id), limit=limit, name="newest")
+    page = select(newest.c.id, newest.c.published_at).select_from(freshest).join(newest, true())
+    return summaries_of(_newest_first(page, newest, limit=limit).subquery("page"))
 
 
 def _followed() -> Subquery:
@@ -68,18 +110,19 @@ def _followed() -> Subquery:
     )
 
 
-def _newest_of(author_id: Any, *, later: bool, limit: int, name: str) -> LateralFromClause:
-    place = (Post.published_at, Post.id)
-    query = select(*place).where(Post.author_id == author_id, PUBLISHED)
-    if later:
-        query = query.where(tuple_(*place) < AFTER)
-    return query.order_by(*(column.desc() for column in place)).limit(at_most(limit)).lateral(name)
+def _posts_of(author_id: Any) -> Select[*tuple[Any, ...]]:
+    return select(*_PLACE).where(Post.author_id == author_id, PUBLISHED)
 
 
-def _first(
-    authors: Subquery, posts: LateralFromClause, *columns: Any, limit: int, name: str
-) -> Subquery:
-    """Return the columns for the newest of the posts that were found of each author."""
-    query = select(*columns).select_from(authors).join(posts, true())
-    query = query.order_by(posts.c.published_at.desc(), posts.c.id.desc())
-    return query.limit(at_most(limit)).subquery(name)
+def _posts_before(author_id: Any) -> Select[*tuple[Any, ...]]:
+    return _posts_of(author_id).where(tuple_(*_PLACE) < AFTER)
+
+
+def _newest(posts: Select[*tuple[Any, ...]], *, limit: int, name: str) -> LateralFromClause:
+    query = posts.order_by(*(column.desc() for column in _PLACE))
+    return query.limit(at_most(limit)).lateral(name)
+
+
+def _newest_first(query: Select[Any], posts: LateralFromClause, *, limit: int) -> Select[Any]:
+    """Return the first rows of a query by the posts that were found for them."""
+    return query.order_by(posts.c.published_at.desc(), posts.c.id.desc()).limit(at_most(limit))

@@ -1,16 +1,14 @@
 """Bodies around what one logs in with."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from auth_service.api.schemas.accounts import Email, LinkToken, Password, Username
 
-_OR_RECENT: Final = "Needed unless the caller has logged in or reauthenticated lately."
-
 
 class PasswordChange(BaseModel):
-    current_password: Password | None = Field(None, description=_OR_RECENT)
+    current_password: Password
     new_password: Password
 
 
@@ -21,7 +19,9 @@ class PasswordReset(BaseModel):
 
 class EmailChange(BaseModel):
     email: Email
-    password: Password | None = Field(None, description=_OR_RECENT)
+    password: Password | None = Field(
+        None, description="Needed unless the caller has logged in or reauthenticated lately."
+    )
 
 
 class EmailConfirmation(BaseModel):

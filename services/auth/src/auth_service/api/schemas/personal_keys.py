@@ -2,10 +2,17 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 
 from auth_service.api.schemas.administration import OperatorAction
 from common.personal_keys.format import PATTERN
@@ -67,9 +74,16 @@ class PersonalKeyCreated(PersonalKeyRead):
     )
 
 
+def _text(value: Any) -> Any:
+    # Pydantic would take a number for seconds, which the document does not say.
+    if isinstance(value, int | float):
+        raise ValueError("A time is text.")  # noqa: TRY004 — what a validator raises.
+    return value
+
+
 class KeyUse(BaseModel):
     key_id: UUID
-    used_at: AwareDatetime
+    used_at: Annotated[AwareDatetime, BeforeValidator(_text)]
 
 
 class KeyUses(BaseModel):
