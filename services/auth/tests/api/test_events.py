@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from auth_service.resources import Resources
+from common.http.client import DEADLINE
 from common.outbox import Relay
 from common.place import Place
 from common.streams.sources import Log
@@ -53,6 +54,16 @@ async def test_a_reader_at_the_head_waits_for_the_next_event(
     await assign(resources)
     page = (await asyncio.wait_for(waiting, 5)).json()
     assert len(page["events"]) == 1
+
+
+async def test_a_reader_is_told_that_nothing_came_before_its_time_is_up(
+    client: httpx.AsyncClient,
+) -> None:
+    params = {"consumer": "users", "epoch": 0, "after": 0, "wait": 20}
+    headers = users() | {DEADLINE: "1500"}
+    answer = await client.get("/internal/events", params=params, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["events"] == []
 
 
 async def test_a_consumer_parses_what_the_route_answers(
