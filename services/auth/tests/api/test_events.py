@@ -59,9 +59,8 @@ async def test_a_reader_at_the_head_waits_for_the_next_event(
 async def test_a_reader_is_told_that_nothing_came_before_its_time_is_up(
     client: httpx.AsyncClient,
 ) -> None:
-    params = {"consumer": "users", "epoch": 0, "after": 0, "wait": 20}
-    headers = users() | {DEADLINE: "1500"}
-    answer = await client.get("/internal/events", params=params, headers=headers)
+    client.headers[DEADLINE] = "1500"
+    answer = await read(client, wait=20)
     assert answer.status_code == 200
     assert answer.json()["events"] == []
 
