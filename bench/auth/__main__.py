@@ -12,7 +12,7 @@ from bench.auth import report, verification
 from bench.auth.measures import ASKED, Meter
 from bench.auth.report import Results
 from bench.auth.stage import open_stage
-from bench.machine import Cores, kept_to, split_cores
+from bench.machine import Cores, all_alike, kept_to, split_cores
 from bench.processes import run_benchmark
 from bench.report import render, rows
 
@@ -85,12 +85,12 @@ def say(what: str, told: str) -> None:
 
 async def main(options: argparse.Namespace) -> None:
     """Run, print the table, and write the documents if nothing was left out."""
-    # With no group raised: each backend of PostgreSQL is a session and so a group of its own; with
-    # one raised above them, their core full, commits of a storm stood still for nine seconds.
-    if options.profile:
-        await profile(options, split_cores())
-        return
-    results = await measure(options, split_cores())
+    with all_alike() as priority:
+        if options.profile:
+            await profile(options, split_cores())
+            return
+        results = await measure(options, split_cores())
+    results.priority = priority
     results.seconds = time.monotonic() - BEGAN
     print(rows(results) if options.json else render(results))
     if options.complete:

@@ -32,6 +32,7 @@ _PORTIONS: Final = 5
 class Results:
     """Every single figure, of each round one."""
 
+    priority: str = ""
     settings: str = ""
     seconds: float = 0.0
     logins: list[Logins] = field(default_factory=list)
@@ -100,7 +101,7 @@ def drift(memory: Sequence[float]) -> float:
 def write(results: Results, command: str) -> None:
     """Write both documents; what was tried is written by hand and kept."""
     found = environment(PACKAGES)
-    found |= {"settings": results.settings, "priority": "as any process"}
+    found |= {"settings": results.settings, "priority": results.priority}
     found["took"] = f"{results.seconds / 60:.0f} minutes"
     document = DOCUMENTS / "performance-auth.md"
     told = (facts(found), render(results), _details(results), _ranked(results))
