@@ -93,18 +93,20 @@ def all_alike() -> Iterator[str]:
         return
     try:
         with _ungrouped():
-            yield f"nice {_NICE}, sessions are not grouped"
+            yield f"nice {_NICE}, sessions not grouped where that may be chosen"
     finally:
         os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @contextmanager
 def _ungrouped() -> Iterator[None]:
-    if not _GROUPING.exists():
+    try:
+        before = _GROUPING.read_text(encoding="ascii")
+        _GROUPING.write_text("0", encoding="ascii")
+    except OSError:
+        # It groups nothing, or a container may not change that.
         yield
         return
-    before = _GROUPING.read_text(encoding="ascii")
-    _GROUPING.write_text("0", encoding="ascii")
     try:
         yield
     finally:
