@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,8 @@ import pytest
 from devstack.fixtures import ServiceDatabase
 from posts_service.models import Author, Post
 from posts_service.resources import Resources
+from services.posts.tests.repositories.test_feed import DAWN, post
 
-DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHORS = [UUID(int=number) for number in range(1, 4)]
 KEPT = "SELECT author_id, published_at, post_id FROM newest_posts ORDER BY author_id"
 EXPECTED = """
@@ -31,23 +31,6 @@ INSERT = """
     VALUES ($1, $2, 'slug-' || ($1::uuid)::text, '', '', '', '{}', 'published', $3, $3, $3)
 """
 DELETE = "DELETE FROM posts WHERE id = $1"
-
-
-def post(number: int, author_id: UUID, second: int, *, published: bool) -> Post:
-    at = DAWN + timedelta(seconds=second)
-    return Post(
-        id=UUID(int=number),
-        author_id=author_id,
-        slug=f"slug-{number}",
-        title="",
-        body="",
-        body_html="",
-        tags=[],
-        status="published" if published else "draft",
-        published_at=at if published else None,
-        created_at=at,
-        updated_at=at,
-    )
 
 
 async def assert_kept(connection: Any) -> None:
