@@ -1,4 +1,4 @@
-"""A login as most are: two statements of the driver, and a second transaction for none of them.
+"""A login as most are: two statements of the driver, each a transaction of its own.
 
 Beside a hash of 20 ms, a login cost 3.4 ms, of which SQLAlchemy took almost half (ADR 15).
 """

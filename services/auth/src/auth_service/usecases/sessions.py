@@ -130,8 +130,11 @@ async def log_in(
         raise _refused(tx, found.account_id if found else None, CredentialsInvalid())
     renewed = await passwords.renewed(password, found.password_hash)
     opening = _Opening.of(tx, policy, found.account_id, client, method=Method.PASSWORD, now=now)
-    if renewed is None and (holder := await opening.write_at_once(logins, found.password_hash)):
-        return opening.tokens(policy, holder, now)
+    if renewed is None:
+        rows = (opening.session, opening.stored, opening.entry)
+        holder = await logins.open(*rows, password_hash=found.password_hash)
+        if holder is not None:
+            return opening.tokens(policy, holder, now)
     # Locked, so that whoever changes the password ends this session too, or prevents it.
     account = await tx.accounts.find_by_email(email, lock=True)
     if account is None or account.password_hash != found.password_hash:
@@ -314,9 +317,6 @@ class _Opening:
         details = {} if method is Method.PASSWORD else {"method": str(method)}
         entry = tx.audit.values(Action.LOGIN, account_id=account_id, by=owner, details=details)
         return cls(session, refresh_token, _stored(policy, session.id, refresh_token, now), entry)
-
-    async def write_at_once(self, logins: Logins, password_hash: str) -> Holder | None:
-        return await logins.open(self.session, self.stored, self.entry, password_hash=password_hash)
 
     def tokens(self, policy: SessionPolicy, holder: Account | Holder, now: datetime) -> Tokens:
         return _tokens(policy, holder, self.session, self.refresh_token, now)
