@@ -105,12 +105,8 @@ service-remove: bootstrap ## Remove it without a trace: make service-remove NAME
 	@$(DEVSTACK).scaffold remove $(ARGS) -- "$(NAME)"
 	@scripts/bootstrap
 
-.PHONY: openapi
-openapi: bootstrap ## Write the OpenAPI documents that the services commit
-	@$(BIN)/python scripts/openapi.py
-
 .PHONY: docs
-docs: bootstrap ## Write the documents made from the code: events, errors, settings, security
+docs: bootstrap ## Write the documents made from the code: OpenAPI, events, errors, settings, security
 	@$(BIN)/python scripts/documents.py
 
 .PHONY: db-bootstrap

@@ -1,6 +1,7 @@
 """Writes or checks what is generated from the code: docs/{events,errors,settings}.md and more.
 
-`make docs` writes; with --check nothing is written and a difference fails. A published event that
+`make docs` writes, each service's OpenAPI documents first; with --check nothing is written and a
+difference fails, but for these, which each service's own tests check. A published event that
 changed in a way its consumers would not understand fails both.
 """
 
@@ -10,7 +11,9 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from devstack.documents import complaints, documents
+from common.http.openapi import write
+from devstack.catalog import load_catalog
+from devstack.documents import documents
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN_LINES = 20
@@ -31,9 +34,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     check = parser.parse_args().check
-    if broken := complaints(ROOT):
-        print("\n".join(broken))
-        return 1
+    if not check:
+        for service in load_catalog(ROOT):
+            write(service.package, ROOT / "services" / service.name)
     try:
         wanted = documents(ROOT)
     except ValueError as error:

@@ -1,6 +1,8 @@
 """Generated documents: complete, true to the code, and readable by tools and people."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -11,7 +13,7 @@ from pydantic import BaseModel, Field, SecretStr
 from common.contracts import EVENTS, Envelope, Event, parse_wire_name
 from common.errors import AppError, NotFound
 from devstack.catalog import find_root, load_catalog
-from devstack.documents import GOLDEN, asyncapi, complaints, documents, errors, events, settings
+from devstack.documents import GOLDEN, asyncapi, documents, errors, events, openapi, settings
 from devstack.documents.markdown import table
 from devstack.documents.schemas import default_words, is_secret, type_words
 from devstack.documents.sources import ServiceSource, errors_of, import_all, read_service
@@ -70,8 +72,8 @@ def test_every_document_is_made(services: Sequence[ServiceSource]) -> None:
     del services  # Imported once for all tests; it is the slow part.
     made = {str(path.relative_to(ROOT)) for path in documents(ROOT)}
 
-    assert complaints(ROOT) == []
-    assert {f"docs/{n}" for n in ("events.md", "errors.md", "settings.md", "asyncapi.json")} < made
+    pages = {f"docs/{name}.md" for name in ("access", "events", "errors", "security", "settings")}
+    assert pages | {"docs/asyncapi.json", "docs/openapi.json"} < made
 
 
 def test_events_are_shown_with_their_consumers_fields_and_example(
@@ -104,6 +106,21 @@ def test_an_event_must_say_its_key() -> None:
 
     with pytest.raises(ValueError, match="docstring of BookLent"):
         events.key_of(BookLent)
+
+
+def test_a_name_means_one_thing_in_all_services(tmp_path: Path) -> None:
+    info = {"title": "", "version": "1"}
+    for service, kind in (("first", "string"), ("second", "integer")):
+        folder = tmp_path / "services" / service
+        folder.mkdir(parents=True)
+        components = {"schemas": {"Thing": {"type": kind}}}
+        document = {"openapi": "3.1.0", "info": info, "paths": {}, "components": components}
+        (folder / "openapi.json").write_text(json.dumps(document))
+    one, other = (replace(load_catalog(ROOT)[0], name=name) for name in ("first", "second"))
+
+    assert "string" in openapi.render([one], tmp_path)
+    with pytest.raises(ValueError, match="different things by schemas/Thing"):
+        openapi.render([one, other], tmp_path)
 
 
 def test_references_of_the_asyncapi_document_lead_somewhere(asynchronous: dict[str, Any]) -> None:

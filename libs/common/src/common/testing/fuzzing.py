@@ -29,6 +29,7 @@ class FuzzConformance:
         """Whom it speaks for."""
         return mint_user_token()
 
+    @pytest.mark.long
     @pytest.mark.timeout(300)
     @pytest.mark.requirement("ASVS 2.2.1")
     async def test_schemathesis_finds_nothing(
@@ -37,6 +38,7 @@ class FuzzConformance:
         document = _document(service, PUBLIC_FILE)
         await _try_out(app, document, fuzzing_token, tmp_path, _ALL)
 
+    @pytest.mark.long
     @pytest.mark.timeout(300)
     @pytest.mark.requirement("ASVS 2.2.1")
     async def test_schemathesis_finds_nothing_between_services(

@@ -31,6 +31,16 @@ pytest.register_assert_rewrite(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make known what `pytest_collection_modifyitems` looks for."""
+    config.addinivalue_line("markers", "long: takes seconds, and is begun before what does not")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: else one worker ends with it, and the others have nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def quiet_logs() -> Iterator[None]:
     """Show logs as plain lines: the default prints the local variables of each traceback."""

@@ -76,7 +76,6 @@ def finish(workspace: Workspace) -> None:
         _run(workspace, ruff, *_SORTING, *python)
         _run(workspace, ruff, "format", "--quiet", *python)
     _run(workspace, sys.executable, "-m", "devstack.gateway", "render")
-    _run(workspace, sys.executable, "scripts/openapi.py")
     _run(workspace, sys.executable, "scripts/documents.py")
 
 
