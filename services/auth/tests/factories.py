@@ -1,6 +1,5 @@
 """Requests and rows that the tests of auth start from."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +7,7 @@ from uuid import UUID
 
 import httpx
 from argon2 import PasswordHasher
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from auth_service.models import Account, LinkPurpose, Role, outbox_tables
 from auth_service.resources import Resources
@@ -21,10 +20,6 @@ from common.testing.keys import bearer
 from common.testing.statements import remembered
 
 PASSWORD = "a staple that batteries eat"
-_WAITING = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 def registration(name: str = "ada", **changes: Any) -> dict[str, Any]:
@@ -180,11 +175,3 @@ async def account_held(resources: Resources, email: str) -> AsyncIterator[Tx]:
     async with resources.transaction() as tx:
         assert await tx.accounts.find_by_email(email, lock=True)
         yield tx
-
-
-async def somebody_waits(resources: Resources) -> None:
-    """Return once a transaction waits for another."""
-    async with asyncio.timeout(10), resources.platform.database.reads() as connection:
-        # PostgreSQL tells nobody that somebody waits.
-        while not (await connection.execute(text(_WAITING))).scalar_one():  # noqa: ASYNC110 — as said.
-            await asyncio.sleep(0.01)

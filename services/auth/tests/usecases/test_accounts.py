@@ -8,12 +8,12 @@ import pytest
 from auth_service.models import LinkPurpose
 from auth_service.resources import Resources
 from common.testing.conformance import assert_problem
+from common.testing.locks import somebody_waits
 from services.auth.tests.factories import (
     account_held,
     logged_in,
     mailed_token,
     register,
-    somebody_waits,
     statements,
     verify,
 )
@@ -66,7 +66,7 @@ async def test_who_uses_a_link_waits_for_the_account_before_holding_the_link(
     token = await mailed_token(resources, purpose)
     async with account_held(resources, "ada@example.com") as tx:
         using = asyncio.create_task(client.post(path, json={"token": token}))
-        await somebody_waits(resources)
+        await somebody_waits(resources.platform.database)
         account = await tx.accounts.find_by_email("ada@example.com")
         assert account is not None
         # In the other order each would wait for the other, and PostgreSQL end one of them.
@@ -81,6 +81,6 @@ async def test_a_link_of_an_account_that_is_removed_meanwhile_is_invalid(
     token = await mailed_token(resources)
     async with account_held(resources, "ada@example.com") as tx:
         using = asyncio.create_task(verify(client, token))
-        await somebody_waits(resources)
+        await somebody_waits(resources.platform.database)
         await tx.accounts.remove_unverified("ada@example.com")
     assert assert_problem(await using, 422)["code"] == "auth.link_invalid"

@@ -11,13 +11,13 @@ from auth_service.models import Account
 from auth_service.resources import Resources
 from common.clock import utc_now
 from common.testing.conformance import assert_problem
+from common.testing.locks import somebody_waits
 from services.auth.tests.api.test_administration import speaks_for
 from services.auth.tests.factories import (
     account_held,
     headers_of,
     log_in,
     logged_in,
-    somebody_waits,
     statements,
 )
 
@@ -56,7 +56,7 @@ async def held_and_changed(
     """The answer to a login that comes while somebody changes the account."""
     async with account_held(resources, "ada@example.com") as tx:
         login = asyncio.create_task(log_in(client))
-        await somebody_waits(resources)
+        await somebody_waits(resources.platform.database)
         account = await tx.accounts.find_by_email("ada@example.com")
         assert account is not None
         for name, value in changes.items():
