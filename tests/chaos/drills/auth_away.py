@@ -24,7 +24,7 @@ PATIENCE_SECONDS: Final = 30.0
 # Longer than each time for which something goes on without auth: keys are read every 2 s, a token
 # between services lives 60 s, a personal token is looked up again after 60 s. Only what auth signed
 # lives longer, 10 min, and needs nobody until then.
-AWAY_SECONDS: Final = 75
+AWAY_SECONDS: Final = 66
 _PARTS: Final = ("auth-app", "auth-worker")
 # One of each service.
 _PATHS: Final = (
@@ -162,7 +162,7 @@ def _kid_of(headers: Mapping[str, str]) -> str:
 
 DRILLS: Final = (
     Drill(
-        "auth stopped (SIGSTOP) for 75 s, Redis killed meanwhile",
+        "auth stopped (SIGSTOP) for 66 s, Redis killed meanwhile",
         "5xx of others = 0; events by HTTP p99 < 2 s",
         auth_stopped,
     ),

@@ -20,14 +20,14 @@ KEY: Final = stream_key("posts")
 async def scramble(trial: Trial) -> None:
     """Rewrite what two replicas have yet to read: repeated, exchanged, and the last kept back."""
     trial.runs = int(trial.either(10, 2))
+    second = await trial.world.start_tally()
     async with trial.load():
-        second = await trial.world.start_tally()
         for _ in range(trial.runs):
             await _scramble_unread(trial)
             await trial.recover(HEALED_SECONDS)
             await trial.expect_streams_to_follow(HEALED_SECONDS)
-        await second.end()
-        trial.world.children.remove(second)
+    await second.end()
+    trial.world.children.remove(second)
     trial.expect_no_failures()
 
 

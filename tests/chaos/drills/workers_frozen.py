@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from signal import SIGCONT, SIGSTOP
 from typing import Final
 
-from tests.chaos.harness.moments import in_transaction, outside_transactions, stop_at
+from tests.chaos.harness.moments import assigning, outside_transactions, stop_at
 from tests.chaos.harness.servers import Child
 from tests.chaos.harness.trial import Drill, Trial
 
@@ -18,12 +18,12 @@ TAKEOVER_SECONDS: Final = 10.0
 
 
 async def freeze_relay(trial: Trial) -> None:
-    """Stop a relay of posts inside a transaction and one that is idle; a third takes over."""
+    """Stop a relay of posts that has locked the head and one that is idle; a third takes over."""
     trial.runs = 2
-    async with trial.load(), _extra_workers(trial, 2) as (idle, _):
+    async with _extra_workers(trial, 2) as (idle, _), trial.load():
         busy = await trial.world.pid_when_ready("posts-worker")
         await stop_at(trial, idle.pid, outside_transactions(trial, "posts", idle.pid), "idle")
-        await stop_at(trial, busy, in_transaction(trial, "posts", busy), "in a transaction")
+        await stop_at(trial, busy, assigning(trial, "posts", busy), "in a transaction")
         try:
             await trial.recover(TAKEOVER_SECONDS, "takeover")
             await asyncio.sleep(trial.either(60, 10))
@@ -37,20 +37,21 @@ async def freeze_relay(trial: Trial) -> None:
 async def five_at_once(trial: Trial) -> None:
     """Five workers of posts and three tallies at the same time, frozen in turns."""
     trial.runs = 5
-    async with trial.load(), _extra_workers(trial, 4) as workers:
-        tallies = [await trial.world.start_tally() for _ in range(2)]
+    tallies = [await trial.world.start_tally() for _ in range(2)]
+    async with _extra_workers(trial, 4) as workers, trial.load():
         for worker in (*workers, tallies[0]):
             os.kill(worker.pid, SIGSTOP)
             await asyncio.sleep(trial.either(2, 1))
             os.kill(worker.pid, SIGCONT)
         await trial.recover(TAKEOVER_SECONDS)
-        for each in tallies:
-            await each.end()
+    for each in tallies:
+        await each.end()
     trial.expect_no_failures()
 
 
 @asynccontextmanager
 async def _extra_workers(trial: Trial, count: int) -> AsyncIterator[list[Child]]:
+    """Start them before the load: beside it each takes four times as long."""
     workers = [await trial.world.start_worker("posts") for _ in range(count)]
     try:
         yield workers

@@ -16,9 +16,15 @@ from tests.chaos.harness.trial import Trial
 
 ATTEMPTS: Final = 2000
 _LONGEST_STRIDE_SECONDS: Final = 0.02
+_ON_ITS_WAY_SECONDS: Final = 0.05
 _TRANSACTIONS: Final = """
     SELECT client_port, backend_xid IS NOT NULL AS writing FROM pg_stat_activity
      WHERE usename = $1 AND xact_start IS NOT NULL
+"""
+# Whoever numbers events has changed the head; to others it is locked until they commit.
+_ASSIGNING: Final = """
+    SELECT client_port FROM pg_locks JOIN pg_stat_activity USING (pid)
+     WHERE relation = 'stream_head'::regclass AND mode = 'RowExclusiveLock'
 """
 
 type Moment = Callable[[], Awaitable[bool]]
@@ -29,7 +35,10 @@ async def stop_at(trial: Trial, pid: int, moment: Moment, what: str) -> None:
     for _ in range(ATTEMPTS):
         os.kill(pid, SIGSTOP)
         if await moment():
-            return
+            # What it had sent before is done by now: a commit on its way ends a transaction.
+            await asyncio.sleep(_ON_ITS_WAY_SECONDS)
+            if await moment():
+                return
         os.kill(pid, SIGCONT)
         await asyncio.sleep(_LONGEST_STRIDE_SECONDS * trial.random.random())
     os.kill(pid, SIGSTOP)
@@ -38,12 +47,20 @@ async def stop_at(trial: Trial, pid: int, moment: Moment, what: str) -> None:
 
 def in_transaction(trial: Trial, service: str, pid: int, *, writing: bool = False) -> Moment:
     """Whether a process of a service has a transaction open, perhaps one that wrote."""
-    process = psutil.Process(pid)
 
     async def moment() -> bool:
         rows = await trial.world.fetch(service, _TRANSACTIONS, service)
-        open_ports = {row["client_port"] for row in rows if row["writing"] or not writing}
-        return bool(open_ports & {each.laddr.port for each in process.net_connections(kind="tcp")})
+        return _has_one(pid, {row["client_port"] for row in rows if row["writing"] or not writing})
+
+    return moment
+
+
+def assigning(trial: Trial, producer: str, pid: int) -> Moment:
+    """Whether a relay is between the numbering of events and its commit."""
+
+    async def moment() -> bool:
+        rows = await trial.world.fetch(producer, _ASSIGNING)
+        return _has_one(pid, {row["client_port"] for row in rows})
 
     return moment
 
@@ -77,6 +94,11 @@ def between_appends(trial: Trial, producer: str) -> Moment:
         return bool(waiting) and not await lacking()
 
     return moment
+
+
+def _has_one(pid: int, ports: set[int]) -> bool:
+    own = psutil.Process(pid).net_connections(kind="tcp")
+    return bool(ports & {each.laddr.port for each in own})
 
 
 async def _top(trial: Trial, producer: str) -> int:
