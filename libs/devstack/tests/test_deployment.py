@@ -1,10 +1,11 @@
 """Compose and the manifests run what the native stack runs; every check fails on what it is for."""
 
 import copy
+import hashlib
 import json
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from devstack import deployment
-from devstack.catalog import load_catalog
+from devstack.catalog import Service, load_catalog
 from devstack.deployment import fresh_credentials, kubernetes_secrets, secret_variables
 from devstack.deployment_checks import (
     check_gateway,
@@ -23,6 +24,7 @@ from devstack.deployment_checks import (
     kubernetes_processes,
 )
 from devstack.image_checks import installed_packages, missing_packages
+from devstack.secret_files import known_credentials, read_dotenv, read_manifest
 from scripts.check_deploy import ROOT, compose_config, manifests, validate
 
 type Document = dict[str, Any]
@@ -282,3 +284,64 @@ def test_the_file_of_secrets_is_its_owners_alone_and_is_never_overwritten(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert deployment.main() == 0
     assert path.read_text() == first
+
+
+READ = {"compose": read_dotenv, "kubernetes": read_manifest}
+
+
+def written(target: str, folder: Path, *, services: Sequence[Service] = CATALOG) -> Path:
+    path = folder / "secrets"
+    path.write_text(deployment.render(target, services))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("target", READ)
+def test_a_service_that_is_new_gets_its_secrets_beside_those_that_are_there(
+    target: str, tmp_path: Path
+) -> None:
+    path = written(target, tmp_path, services=CATALOG[:2])
+    before = READ[target](path)
+    new = CATALOG[2]
+
+    names = deployment.extend(target, path, CATALOG[:3])
+
+    after = READ[target](path)
+    assert {name for name in names if name.startswith(f"{new.prefix}_")} == after.keys() - before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    common = {"PEERS", "VALKEY_ACL"}
+    assert {n: v for n, v in after.items() if n in before.keys() - common} == {
+        n: v for n, v in before.items() if n not in common
+    }
+    # What all have in common names it, and says nothing else of the others.
+    credentials = known_credentials(after)
+    peers = json.loads(after["PEERS"])
+    assert peers.pop(new.name)["public_key"] == credentials.public_key(new.name)
+    assert peers == json.loads(before["PEERS"])
+    former, rules = before["VALKEY_ACL"].splitlines(), after["VALKEY_ACL"].splitlines()
+    digest = hashlib.sha256(credentials.passwords[f"valkey-{new.name}"].encode()).hexdigest()
+    assert rules[:-1] == former
+    assert rules[-1].startswith(f"user {new.name} on #{digest} ")
+
+
+@pytest.mark.parametrize("target", READ)
+def test_what_a_file_lacks_fits_what_it_has(target: str, tmp_path: Path) -> None:
+    path = written(target, tmp_path)
+    whole = READ[target](path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(each for each in lines if "AUTH_CACHE_URL" not in each))
+
+    assert deployment.extend(target, path, CATALOG) == ["AUTH_CACHE_URL"]
+
+    assert READ[target](path) == whole
+    assert deployment.extend(target, path, CATALOG) == []
+
+
+def test_what_somebody_wrote_into_the_file_of_compose_stays(tmp_path: Path) -> None:
+    path = written("compose", tmp_path, services=CATALOG[:3])
+    own = '# Ours.\nCOLONNADE_TAG=1.2 # pinned\nAUTH_MAIL_FROM="$X"\n'
+    path.write_text(own + path.read_text())
+
+    deployment.extend("compose", path, CATALOG)
+
+    assert path.read_text().startswith(own)

@@ -1,11 +1,10 @@
-"""Fresh secrets for the container topologies: compose's `.env`, Kubernetes' local overlay.
+"""Secrets for the container topologies: compose's `.env`, Kubernetes' local overlay.
 
 Both name the same servers by the same host names, so one set of variables fits both.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,24 +14,39 @@ from typing import Any
 from devstack.catalog import Service, find_root, load_catalog
 from devstack.credentials import Credentials, keep_credentials
 from devstack.gateway.traefik import to_yaml
-from devstack.layout import Layout
+from devstack.layout import Layout, write_json
+from devstack.secret_files import (
+    PEERS,
+    POSTGRES_PASSWORD,
+    VALKEY_ACL,
+    extend_dotenv,
+    extend_manifest,
+    known_credentials,
+    read_dotenv,
+    read_manifest,
+    write_new,
+)
 from devstack.valkey import ADMIN, BROKER, CACHE, acl_rules
 
 APP_PORT = 8000
 DATABASE = "colonnade"
 OUTPUTS = {"compose": ".env", "kubernetes": "deploy/k8s/overlays/local/secrets.yaml"}
-SERVERS = ("POSTGRES_PASSWORD", "VALKEY_ACL")
-PEERS = "PEERS"
+SERVERS = (POSTGRES_PASSWORD, VALKEY_ACL)
+NOTHING_KNOWN = Credentials({}, {})
 
 
-def fresh_credentials(services: Sequence[Service]) -> Credentials:
-    """Passwords and keys that no other deployment has; nothing of them is kept."""
+def fresh_credentials(
+    services: Sequence[Service], known: Credentials = NOTHING_KNOWN
+) -> Credentials:
+    """Passwords and keys that no other deployment has, beside those known; none is kept."""
     names = [service.name for service in services]
     roles = [role for name in names for role in (name, f"{name}_owner")]
     users = [f"valkey-{user}" for user in (ADMIN, BROKER, *names)]
     with TemporaryDirectory() as folder:
+        layout = Layout(find_root(), Path(folder))
+        write_json(layout.secrets, {"passwords": known.passwords, "keys": known.keys})
         return keep_credentials(
-            Layout(find_root(), Path(folder)),
+            layout,
             passwords=["postgres", "link", "encryption", *roles, *users],
             keys=names,
         )
@@ -43,9 +57,9 @@ def secret_variables(services: Sequence[Service], credentials: Credentials) -> d
     names = [service.name for service in services]
     users = {user: credentials.passwords[f"valkey-{user}"] for user in (ADMIN, BROKER, *names)}
     variables = {
-        "POSTGRES_PASSWORD": credentials.passwords["postgres"],
+        POSTGRES_PASSWORD: credentials.passwords["postgres"],
         "PROVISION_ADMIN_URL": _postgres_url(credentials, "postgres", "postgres"),
-        "VALKEY_ACL": "\n".join(acl_rules(users)),
+        VALKEY_ACL: "\n".join(acl_rules(users)),
         PEERS: json.dumps({name: _peer(name, credentials) for name in names}),
     }
     for service in services:
@@ -116,19 +130,29 @@ def render(target: str, services: Sequence[Service]) -> str:
     return to_yaml(*kubernetes_secrets(services, variables))
 
 
+def extend(target: str, path: Path, services: Sequence[Service]) -> list[str]:
+    """Add to the file for `target` what it lacks; return the names of what is new in it."""
+    compose = target == "compose"
+    known = known_credentials((read_dotenv if compose else read_manifest)(path))
+    variables = secret_variables(services, fresh_credentials(services, known))
+    if compose:
+        return extend_dotenv(path, variables)
+    return extend_manifest(path, kubernetes_secrets(services, variables))
+
+
 def main() -> int:
-    """`python -m devstack.deployment compose|kubernetes`: write the file unless it is there."""
+    """`python -m devstack.deployment compose|kubernetes`: write the file, or what it lacks."""
     parser = argparse.ArgumentParser(prog="python -m devstack.deployment")
     parser.add_argument("target", choices=OUTPUTS)
     target = parser.parse_args().target
     path = find_root() / OUTPUTS[target]
-    if path.exists():
-        print(f"{path} is there and stays: the databases know the passwords in it.")
-        return 0
-    text = render(target, load_catalog())
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
-        output.write(text)
-    print(f"{path} holds fresh secrets, for you alone.")
+    if not path.exists():
+        write_new(path, render(target, load_catalog()))
+        print(f"{path} holds fresh secrets, for you alone.")
+    elif added := extend(target, path, load_catalog()):
+        print(f"{path} has got {', '.join(added)}; the rest stays, as databases know it.")
+    else:
+        print(f"{path} has all that is needed and stays: the databases know the passwords in it.")
     return 0
 
 

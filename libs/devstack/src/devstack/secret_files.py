@@ -1,0 +1,134 @@
+"""Files of secrets that are there already: what came later is added, and nothing is changed.
+
+Databases know the passwords in them. A service that is new gets its own, and its lines in what all
+have in common: the peers, and the users of Valkey.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from dotenv import dotenv_values, set_key
+
+from devstack.credentials import Credentials
+from devstack.gateway.traefik import to_yaml
+
+PEERS: Final = "PEERS"
+VALKEY_ACL: Final = "VALKEY_ACL"
+POSTGRES_PASSWORD: Final = "POSTGRES_PASSWORD"  # noqa: S105 — the name of a variable.
+_KEY: Final = "_INTERNAL_PRIVATE_KEY"
+_FIELDS: Final = ("stringData", "data")
+
+
+def known_credentials(variables: Mapping[str, str]) -> Credentials:
+    """Return the passwords and keys that variables of a deployment tell."""
+    found = Credentials({}, {})
+    for name, value in variables.items():
+        if name.endswith(_KEY):
+            found.keys[name.removesuffix(_KEY).lower()] = value
+        elif name == POSTGRES_PASSWORD:
+            found.passwords["postgres"] = value
+        elif name.endswith("_URL") and (url := urlsplit(value)).username and url.password:
+            server = "" if url.scheme.startswith("postgres") else "valkey-"
+            found.passwords[f"{server}{url.username}"] = unquote(url.password)
+    return found
+
+
+def merged(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return what is known with what it lacks."""
+    found = {**wanted, **known}
+    if PEERS in known and PEERS in wanted:
+        peers = json.loads(known[PEERS])
+        if added := json.loads(wanted[PEERS]).keys() - peers:
+            news = json.loads(wanted[PEERS])
+            found[PEERS] = json.dumps(peers | {name: news[name] for name in sorted(added)})
+    if VALKEY_ACL in known and VALKEY_ACL in wanted:
+        users = {_user(line) for line in known[VALKEY_ACL].splitlines()}
+        lines = [line for line in wanted[VALKEY_ACL].splitlines() if _user(line) not in users]
+        found[VALKEY_ACL] = "\n".join([known[VALKEY_ACL].rstrip("\n"), *lines])
+    return found
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the variables of compose's `.env` that have a value."""
+    found = dotenv_values(path, interpolate=False)
+    return {name: value for name, value in found.items() if value}
+
+
+def extend_dotenv(path: Path, wanted: Mapping[str, str]) -> list[str]:
+    """Add to `.env` what it lacks, all or nothing; return the names of what is new in it."""
+    known = read_dotenv(path)
+    changed = _changed(known, merged(known, wanted))
+    with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
+        copy = Path(shutil.copy2(path, folder))
+        for name, value in changed.items():
+            set_key(copy, name, value)
+        if changed:
+            copy.replace(path)
+    return list(changed)
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """Return the variables of all Secrets and ConfigMaps of a file."""
+    found: dict[str, str] = {}
+    for document in _documents(path):
+        found |= _values(document)
+    return found
+
+
+def extend_manifest(path: Path, wanted: Sequence[dict[str, Any]]) -> list[str]:
+    """Add to a file of Secrets what it lacks, all or nothing; return the names of what is new."""
+    documents = {_identity(document): document for document in _documents(path)}
+    names: list[str] = []
+    for document in wanted:
+        known = documents.setdefault(_identity(document), {**document, _field(document): {}})
+        changed = _changed(_values(known), merged(_values(known), _values(document)))
+        known[_field(document)] = _values(known) | changed
+        names += changed
+    if names:
+        with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
+            copy = Path(shutil.copy2(path, folder))
+            copy.write_text(to_yaml(*documents.values()), encoding="utf-8")
+            copy.replace(path)
+    return list(dict.fromkeys(names))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file for its owner alone.
+
+    Raises:
+        FileExistsError: It is there.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
+        output.write(text)
+
+
+def _changed(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in wanted.items() if known.get(name) != value}
+
+
+def _user(line: str) -> str:
+    return line.split()[1] if line.startswith("user ") else ""
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+
+
+def _identity(document: Mapping[str, Any]) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
+
+
+def _field(document: Mapping[str, Any]) -> str:
+    return next(field for field in _FIELDS if field in document)
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, str]:
+    return document[_field(document)] or {}
