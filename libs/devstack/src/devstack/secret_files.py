@@ -68,7 +68,8 @@ def extend_dotenv(path: Path, wanted: Mapping[str, str]) -> list[str]:
     with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
         copy = Path(shutil.copy2(path, folder))
         for name, value in changed.items():
-            set_key(copy, name, value)
+            # Not quoted by the library: compose takes what single quotes hold as it stands.
+            set_key(copy, name, f"'{value}'", quote_mode="never")
         if changed:
             copy.replace(path)
     return list(changed)
