@@ -24,6 +24,8 @@ VALKEY_ACL: Final = "VALKEY_ACL"
 POSTGRES_PASSWORD: Final = "POSTGRES_PASSWORD"  # noqa: S105 — the name of a variable.
 _KEY: Final = "_INTERNAL_PRIVATE_KEY"
 _FIELDS: Final = ("stringData", "data")
+# How passwords of a server's users are called; a mail server may know somebody of the same name.
+_SERVERS: Final = {"postgresql": "", "redis": "valkey-"}
 
 
 def known_credentials(variables: Mapping[str, str]) -> Credentials:
@@ -34,9 +36,10 @@ def known_credentials(variables: Mapping[str, str]) -> Credentials:
             found.keys[name.removesuffix(_KEY).lower()] = value
         elif name == POSTGRES_PASSWORD:
             found.passwords["postgres"] = value
-        elif name.endswith("_URL") and (url := urlsplit(value)).username and url.password:
-            server = "" if url.scheme.startswith("postgres") else "valkey-"
-            found.passwords[f"{server}{url.username}"] = unquote(url.password)
+        elif name.endswith("_URL"):
+            url = urlsplit(value)
+            if url.scheme in _SERVERS and url.username and url.password:
+                found.passwords[f"{_SERVERS[url.scheme]}{url.username}"] = unquote(url.password)
     return found
 
 
