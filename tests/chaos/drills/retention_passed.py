@@ -42,7 +42,7 @@ async def _outlive_the_log(trial: Trial, *, new: bool) -> None:
     async with trial.load():
         await world.start_tally()
         await trial.recover(CONVERGED_SECONDS, "converged")
-        await asyncio.sleep(trial.either(10, 2))
+        await asyncio.sleep(trial.either(5, 2))
     trial.expect_no_failures()
     skipped = await trial.lost_ranges(tally.NAME, "skipped")
     trial.expect(skipped >= len(PRODUCERS), f"{skipped} skipped ranges were reported")

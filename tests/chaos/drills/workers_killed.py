@@ -75,7 +75,7 @@ async def kill_any(trial: Trial) -> None:
                 killed[service] = _kill(world.pid(f"{service}-worker")) or killed[service]
             else:
                 await _replace_tally(trial, world.children)
-            await asyncio.sleep(2 * trial.random.random())
+            await asyncio.sleep(1.5 * trial.random.random())
         for service, pid in killed.items():
             await world.pid_when_ready(f"{service}-worker", after=pid)
         await trial.recover(CATCH_UP_SECONDS)

@@ -33,7 +33,7 @@ DELETIONS_PER_SECOND: Final = 1.0
 DELETIONS_BEHIND: Final = 3
 # At 100 posts a second each of them may wait a quarter of a second for its answer.
 POSTERS: Final = 24
-WARM_UP_SECONDS: Final = 2.0
+WARM_UP_SECONDS: Final = 1.5
 _ANSWERED = 200
 _REFUSED = 400
 _FAILED = 500

@@ -73,7 +73,7 @@ class Report:
         told = "\n".join(self._problems("- "))
         return (
             f"{_INTRODUCTION}\n    {self.command}\n\n"
-            f"Run on {facts['date']} at commit `{facts['commit']}` in {self.minutes:.0f} minutes; "
+            f"Run on {facts['date']} at commit `{facts['commit']}` in {self.minutes:.1f} minutes; "
             f"{rate:.0f} acknowledged writes a second on average, faults included.\n"
             f"Machine: {machine}.\n\n{table}\n"
             + (f"\n## What was not met\n\n{told}\n" if told else "")
