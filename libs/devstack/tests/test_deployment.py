@@ -5,12 +5,14 @@ import hashlib
 import json
 import shutil
 import stat
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from devstack import deployment
 from devstack.catalog import Service, load_catalog
@@ -347,3 +349,21 @@ def test_what_somebody_wrote_into_the_file_of_compose_stays(tmp_path: Path) -> N
     # Compose takes what single quotes hold as it stands, the `\\n` of keys in JSON, too.
     added = {name: value for name, value in read_dotenv(path).items() if name not in own}
     assert path.read_text() == own + deployment.dotenv(added)
+
+
+def test_what_somebody_changed_in_the_file_of_kubernetes_stays(tmp_path: Path) -> None:
+    path = written("kubernetes", tmp_path, services=CATALOG[:2])
+    documents = list(yaml.safe_load_all(path.read_text()))
+    own = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ours"}}
+    coded = _find(documents, "Secret", "users-secrets")
+    coded["data"] = {k: b64encode(v.encode()).decode() for k, v in coded["stringData"].items()}
+    del coded["stringData"]
+    path.write_text(yaml.safe_dump_all([*documents, own]))
+    password = read_manifest(path)["USERS_DATABASE_URL"]
+
+    deployment.extend("kubernetes", path, CATALOG)
+
+    extended = list(yaml.safe_load_all(path.read_text()))
+    assert own in extended
+    assert _find(extended, "Secret", "users-secrets") == coded
+    assert read_manifest(path)["USERS_DATABASE_URL"] == password

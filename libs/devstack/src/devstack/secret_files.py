@@ -7,6 +7,7 @@ have in common: the peers, and the users of Valkey.
 import json
 import os
 import shutil
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,8 @@ PEERS: Final = "PEERS"
 VALKEY_ACL: Final = "VALKEY_ACL"
 POSTGRES_PASSWORD: Final = "POSTGRES_PASSWORD"  # noqa: S105 — the name of a variable.
 _KEY: Final = "_INTERNAL_PRIVATE_KEY"
-_FIELDS: Final = ("stringData", "data")
+# Where values stand as text; those that somebody put into the `data` of a Secret are in base64.
+_FIELDS: Final = {"Secret": "stringData", "ConfigMap": "data"}
 # How passwords of a server's users are called; a mail server may know somebody of the same name.
 _SERVERS: Final = {"postgresql": "", "redis": "valkey-"}
 
@@ -91,10 +93,12 @@ def extend_manifest(path: Path, wanted: Sequence[dict[str, Any]]) -> list[str]:
     documents = {_identity(document): document for document in _documents(path)}
     names: list[str] = []
     for document in wanted:
-        known = documents.setdefault(_identity(document), {**document, _field(document): {}})
+        field = _FIELDS[document["kind"]]
+        known = documents.setdefault(_identity(document), {**document, field: {}})
         changed = _changed(_values(known), merged(_values(known), _values(document)))
-        known[_field(document)] = _values(known) | changed
-        names += changed
+        if changed:
+            known[field] = (known.get(field) or {}) | changed
+            names += changed
     if names:
         with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
             copy = Path(shutil.copy2(path, folder))
@@ -130,9 +134,10 @@ def _identity(document: Mapping[str, Any]) -> tuple[str, str]:
     return document["kind"], document["metadata"]["name"]
 
 
-def _field(document: Mapping[str, Any]) -> str:
-    return next(field for field in _FIELDS if field in document)
-
-
 def _values(document: Mapping[str, Any]) -> dict[str, str]:
-    return document[_field(document)] or {}
+    """Return what a Secret or a ConfigMap holds; the rest of a file is none of ours."""
+    plain = document.get(_FIELDS.get(document["kind"], "")) or {}
+    if document["kind"] != "Secret":
+        return dict(plain)
+    coded = document.get("data") or {}
+    return {name: b64decode(value).decode() for name, value in coded.items()} | plain
