@@ -26,7 +26,7 @@ from devstack.deployment_checks import (
     kubernetes_processes,
 )
 from devstack.image_checks import installed_packages, missing_packages
-from devstack.secret_files import known_credentials, read_dotenv, read_manifest
+from devstack.secret_files import known_credentials, read_dotenv, read_manifest, write_new
 from scripts.check_deploy import ROOT, compose_config, manifests, validate
 
 type Document = dict[str, Any]
@@ -367,3 +367,25 @@ def test_what_somebody_changed_in_the_file_of_kubernetes_stays(tmp_path: Path) -
     assert own in extended
     assert _find(extended, "Secret", "users-secrets") == coded
     assert read_manifest(path)["USERS_DATABASE_URL"] == password
+
+
+@pytest.mark.parametrize("target", READ)
+def test_a_run_that_ends_midway_leaves_the_file_as_it_was(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(target, tmp_path, services=CATALOG[:2])
+    before = path.read_text()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        deployment.extend(target, path, CATALOG)
+    monkeypatch.undo()
+
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileExistsError):
+        write_new(path, "another")
+    assert path.read_text() == before

@@ -5,10 +5,10 @@ have in common: the peers, and the users of Valkey.
 """
 
 import json
-import os
 import shutil
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -49,10 +49,9 @@ def merged(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str
     """Return what is known with what it lacks."""
     found = {**wanted, **known}
     if PEERS in known and PEERS in wanted:
-        peers = json.loads(known[PEERS])
-        if added := json.loads(wanted[PEERS]).keys() - peers:
-            news = json.loads(wanted[PEERS])
-            found[PEERS] = json.dumps(peers | {name: news[name] for name in sorted(added)})
+        peers, all_peers = json.loads(known[PEERS]), json.loads(wanted[PEERS])
+        if all_peers.keys() - peers.keys():
+            found[PEERS] = json.dumps(all_peers | peers)
     if VALKEY_ACL in known and VALKEY_ACL in wanted:
         users = {_user(line) for line in known[VALKEY_ACL].splitlines()}
         lines = [line for line in wanted[VALKEY_ACL].splitlines() if _user(line) not in users]
@@ -70,13 +69,13 @@ def extend_dotenv(path: Path, wanted: Mapping[str, str]) -> list[str]:
     """Add to `.env` what it lacks, all or nothing; return the names of what is new in it."""
     known = read_dotenv(path)
     changed = _changed(known, merged(known, wanted))
-    with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
-        copy = Path(shutil.copy2(path, folder))
-        for name, value in changed.items():
-            # Not quoted by the library: compose takes what single quotes hold as it stands.
-            set_key(copy, name, f"'{value}'", quote_mode="never")
-        if changed:
-            copy.replace(path)
+    if changed:
+        with _draft(path) as draft:
+            shutil.copy2(path, draft)
+            for name, value in changed.items():
+                # Not quoted by the library: compose takes what single quotes hold as it stands.
+                set_key(draft, name, f"'{value}'", quote_mode="never")
+            draft.replace(path)
     return list(changed)
 
 
@@ -100,22 +99,30 @@ def extend_manifest(path: Path, wanted: Sequence[dict[str, Any]]) -> list[str]:
             known[field] = (known.get(field) or {}) | changed
             names += changed
     if names:
-        with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
-            copy = Path(shutil.copy2(path, folder))
-            copy.write_text(to_yaml(*documents.values()), encoding="utf-8")
-            copy.replace(path)
+        with _draft(path) as draft:
+            shutil.copy2(path, draft)
+            draft.write_text(to_yaml(*documents.values()), encoding="utf-8")
+            draft.replace(path)
     return list(dict.fromkeys(names))
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file for its owner alone.
+    """Write a file for its owner alone, all or nothing.
 
     Raises:
         FileExistsError: It is there.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as output:
-        output.write(text)
+    with _draft(path) as draft:
+        draft.touch(mode=0o600)
+        draft.write_text(text, encoding="utf-8")
+        path.hardlink_to(draft)
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Where to write what takes the place of a file at once: half a file would count as whole."""
+    with TemporaryDirectory(dir=path.parent, prefix=".secrets-") as folder:
+        yield Path(folder) / path.name
 
 
 def _changed(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
